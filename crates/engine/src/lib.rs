@@ -1,0 +1,2 @@
+//! The gpt-oss inference engine.
+#![forbid(unsafe_code)]

@@ -1,0 +1,4 @@
+//! The `freeway` command.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! The Harmony format.
+#![forbid(unsafe_code)]
