@@ -1,2 +1,22 @@
-//! The gpt-oss inference engine.
-#![forbid(unsafe_code)]
+//! The gpt-oss inference engine: token ids in, token ids out.
+//!
+//! It knows nothing of text, JSON requests, HTTP or databases. A [`Model`] is loaded from a
+//! checkpoint in Hugging Face layout and is immutable from then on; a [`KvCache`] holds what the
+//! sequences have seen; a [`RunState`] is the scratch memory of one forward pass. One call of
+//! [`Model::forward`] runs a [`Batch`]: chunks of any length of any number of sequences.
+//!
+//! The promise that everything above relies on: the logits of a position depend only on the tokens
+//! of its own sequence up to it. They are the same bits whether the sequence was decoded token by
+//! token, prefilled whole or in chunks, alone or beside others, on one thread or many.
+#![deny(unsafe_code)]
+
+mod config;
+mod error;
+
+pub use config::{Config, LayerType, RopeParameters, RopeScaling};
+pub use error::EngineError;
+
+/// The number of a row of the vocabulary.
+pub type TokenId = u32;
+
+// ---- Serving: sequences, scheduler, sampler, engine loop (its modules are declared below) ------
