@@ -1,1 +1,49 @@
-//! SIMD kernels and their scalar oracles.
+//! The arithmetic of the gpt-oss engine: matrix products, norms, softmax, rope, SwiGLU, top-k.
+//!
+//! Every operation is a safe function that checks the shapes, then runs the code for the
+//! instruction set it is told to use ([`Isa`]): plain Rust ([`Isa::Scalar`], which is both the
+//! oracle of the tests and the fallback for processors without vector code here), or AVX2.
+//!
+//! What a caller may rely on:
+//!
+//! * Single-threaded, no allocation, no I/O, nothing read from the environment.
+//! * Same bits every run. On one [`Isa`] each output value depends only on its own row of weights
+//!   and its own row of activations: not on the number of rows or columns in the call, nor on how
+//!   a matrix is split over calls. So batching, chunking and threading never change a result.
+//! * A wrong shape is the caller's error and panics; a NaN or an infinity in the data is not, and
+//!   flows through to the values that depend on it.
+//!
+//! Shapes are row-major. Matrix products take activations `[n, cols]` and write **weight-row-major**
+//! results `[rows, n]`, so that threads which split the rows own contiguous pieces of the output.
+
+mod arch;
+mod bf16;
+mod dot;
+mod error;
+mod f16;
+mod isa;
+mod matmul;
+mod mxfp4;
+mod q8;
+mod rmsnorm;
+mod rope;
+mod scalar;
+mod softmax;
+mod swiglu;
+mod topk;
+
+pub use bf16::{Bf16Matrix, bf16_to_f32};
+pub use dot::{axpy_f32, axpy_f32_f16, dot_f32, dot_f32_f16};
+pub use error::ShapeError;
+pub use f16::f32_to_f16;
+#[cfg(target_arch = "x86_64")]
+pub use isa::Avx2;
+pub use isa::Isa;
+pub use matmul::{matmul_f32_bf16, matmul_f32_bf16_transposed, matmul_f32_mxfp4, matmul_q8_mxfp4};
+pub use mxfp4::Mxfp4Matrix;
+pub use q8::{Q8Rows, Q8RowsMut, quantize_q8};
+pub use rmsnorm::rmsnorm;
+pub use rope::rope;
+pub use softmax::softmax_with_sink;
+pub use swiglu::swiglu;
+pub use topk::topk_softmax;

@@ -1,0 +1,85 @@
+//! MXFP4: blocks of 32 four-bit floats (E2M1) with one shared power-of-two scale (E8M0), as the
+//! OCP Microscaling Formats specification 1.0 defines them. The dtype of the gpt-oss experts.
+
+use crate::error::{ShapeError, check_columns, check_length};
+
+/// Elements that share a scale.
+pub(crate) const BLOCK: usize = 32;
+
+/// Bytes that hold the codes of a block: element `2j` in the low nibble of byte `j`, `2j + 1` in
+/// the high one.
+pub(crate) const BLOCK_BYTES: usize = BLOCK / 2;
+
+/// Twice the value of each E2M1 code, so that all are integers.
+pub(crate) const DOUBLED_VALUES: [i8; 16] =
+    [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
+/// A borrowed row-major MXFP4 matrix in the layout of the Hugging Face checkpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Mxfp4Matrix<'a> {
+    blocks: &'a [u8],
+    scales: &'a [u8],
+    rows: usize,
+    cols: usize,
+}
+
+impl<'a> Mxfp4Matrix<'a> {
+    /// A view of `blocks` as `[rows, cols/32, 16]` and `scales` as `[rows, cols/32]`.
+    ///
+    /// A scale byte `s` means 2^(s-127); 255 means NaN, and makes every product with its block NaN.
+    ///
+    /// # Errors
+    /// If `cols` is not a positive multiple of 32, or either buffer has another length.
+    pub fn new(
+        blocks: &'a [u8],
+        scales: &'a [u8],
+        rows: usize,
+        cols: usize,
+    ) -> Result<Self, ShapeError> {
+        check_columns(cols, BLOCK)?;
+        let num_blocks = rows
+            .checked_mul(cols / BLOCK)
+            .ok_or(ShapeError::TooLarge { rows, cols })?;
+        let num_bytes = num_blocks
+            .checked_mul(BLOCK_BYTES)
+            .ok_or(ShapeError::TooLarge { rows, cols })?;
+        check_length("MXFP4 blocks", blocks.len(), num_bytes)?;
+        check_length("MXFP4 scales", scales.len(), num_blocks)?;
+        Ok(Self {
+            blocks,
+            scales,
+            rows,
+            cols,
+        })
+    }
+
+    /// Number of rows.
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// Elements in a row.
+    pub fn cols(self) -> usize {
+        self.cols
+    }
+
+    /// The `cols / 2` bytes of codes of row `i`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row_blocks(self, i: usize) -> &'a [u8] {
+        assert!(i < self.rows, "row {i} of a matrix of {} rows", self.rows);
+        let row_bytes = self.cols / 2;
+        &self.blocks[i * row_bytes..][..row_bytes]
+    }
+
+    /// The `cols / 32` scale bytes of row `i`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row_scales(self, i: usize) -> &'a [u8] {
+        assert!(i < self.rows, "row {i} of a matrix of {} rows", self.rows);
+        let row_blocks = self.cols / BLOCK;
+        &self.scales[i * row_blocks..][..row_blocks]
+    }
+}

@@ -1,0 +1,172 @@
+//! Q8: activations as 8-bit integers in blocks of 32 with one `f32` scale each, the other side of
+//! the integer products with MXFP4 weights.
+//!
+//! The order of the values inside a row is private to this crate (see [`stored_position`]): it is
+//! the order in which the nibbles of MXFP4 come out of a 32-byte register. It is the same on every
+//! [`Isa`], so rows made on one can be read on another.
+
+use crate::Isa;
+use crate::error::{ShapeError, check_columns, check_length};
+use crate::mxfp4::BLOCK;
+use crate::scalar;
+
+/// Quantised activation rows, borrowed from buffers of the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Q8Rows<'a> {
+    values: &'a [i8],
+    scales: &'a [f32],
+    sums: &'a [i32],
+    cols: usize,
+}
+
+impl<'a> Q8Rows<'a> {
+    /// A view of what [`quantize_q8`] wrote: `values` `[n, cols]`, `scales` and `sums`
+    /// `[n, cols/32]`. Any contiguous run of whole rows is a valid view.
+    ///
+    /// # Errors
+    /// If `cols` is not a positive multiple of 32, or the lengths do not agree on a whole `n`.
+    pub fn new(
+        values: &'a [i8],
+        scales: &'a [f32],
+        sums: &'a [i32],
+        cols: usize,
+    ) -> Result<Self, ShapeError> {
+        check_shape(values.len(), scales.len(), sums.len(), cols)?;
+        Ok(Self {
+            values,
+            scales,
+            sums,
+            cols,
+        })
+    }
+
+    /// Number of activation rows, `n`.
+    pub fn rows(self) -> usize {
+        self.values.len() / self.cols
+    }
+
+    /// Elements in a row.
+    pub fn cols(self) -> usize {
+        self.cols
+    }
+
+    /// The values of row `j`, in the private order.
+    pub(crate) fn row_values(self, j: usize) -> &'a [i8] {
+        &self.values[j * self.cols..][..self.cols]
+    }
+
+    /// The scale of each block of row `j`.
+    pub(crate) fn row_scales(self, j: usize) -> &'a [f32] {
+        let blocks = self.cols / BLOCK;
+        &self.scales[j * blocks..][..blocks]
+    }
+
+    /// The sum of the values of each block of row `j`.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(
+            dead_code,
+            reason = "only the vector code adds an offset to the weights"
+        )
+    )]
+    pub(crate) fn row_sums(self, j: usize) -> &'a [i32] {
+        let blocks = self.cols / BLOCK;
+        &self.sums[j * blocks..][..blocks]
+    }
+}
+
+/// Where [`quantize_q8`] writes: the buffers of a [`Q8Rows`], mutable.
+#[derive(Debug)]
+pub struct Q8RowsMut<'a> {
+    values: &'a mut [i8],
+    scales: &'a mut [f32],
+    sums: &'a mut [i32],
+    cols: usize,
+}
+
+impl<'a> Q8RowsMut<'a> {
+    /// A view of `values` as `[n, cols]`, `scales` and `sums` as `[n, cols/32]`.
+    ///
+    /// # Errors
+    /// If `cols` is not a positive multiple of 32, or the lengths do not agree on a whole `n`.
+    pub fn new(
+        values: &'a mut [i8],
+        scales: &'a mut [f32],
+        sums: &'a mut [i32],
+        cols: usize,
+    ) -> Result<Self, ShapeError> {
+        check_shape(values.len(), scales.len(), sums.len(), cols)?;
+        Ok(Self {
+            values,
+            scales,
+            sums,
+            cols,
+        })
+    }
+
+    /// Number of activation rows, `n`.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.cols
+    }
+
+    /// Elements in a row.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+}
+
+fn check_shape(values: usize, scales: usize, sums: usize, cols: usize) -> Result<(), ShapeError> {
+    check_columns(cols, BLOCK)?;
+    let whole_rows = values / cols * cols;
+    check_length("Q8 values", values, whole_rows)?;
+    check_length("Q8 scales", scales, values / BLOCK)?;
+    check_length("Q8 sums", sums, values / BLOCK)
+}
+
+/// Where element `c` of a row of `cols` is stored.
+///
+/// Blocks go in pairs: the 16 even elements of the first block, the 16 even elements of the second,
+/// then the odd elements likewise. A last block without a partner keeps its evens before its odds.
+pub(crate) fn stored_position(c: usize, cols: usize) -> usize {
+    const HALF: usize = BLOCK / 2;
+    let (pair, within_pair) = (c / (2 * BLOCK), c % (2 * BLOCK));
+    let (block, within) = (within_pair / BLOCK, within_pair % BLOCK);
+    let (odd, index) = (within % 2, within / 2);
+    let paired = (pair + 1) * 2 * BLOCK <= cols;
+    let half_run = if paired { 2 * HALF } else { HALF };
+    pair * 2 * BLOCK + odd * half_run + block * HALF + index
+}
+
+/// Quantises `x` `[n, cols]`: per block of 32, `scale = max|x| / 127` and
+/// `value = round(x / max|x| * 127)`, ties to even.
+///
+/// A block that holds a NaN or an infinity gets the scale NaN, so that every product with it is NaN.
+/// The result is the same, bit for bit, on every [`Isa`].
+///
+/// # Panics
+/// If `x` and `out` differ in size.
+pub fn quantize_q8(isa: Isa, x: &[f32], out: Q8RowsMut<'_>) {
+    assert_eq!(
+        x.len(),
+        out.values.len(),
+        "quantize_q8: elements in against elements out"
+    );
+    let Q8RowsMut {
+        values,
+        scales,
+        sums,
+        cols,
+    } = out;
+    let blocks = cols / BLOCK;
+    let rows = x.chunks_exact(cols).zip(values.chunks_exact_mut(cols));
+    let factors = scales
+        .chunks_exact_mut(blocks)
+        .zip(sums.chunks_exact_mut(blocks));
+    for ((x, values), (scales, sums)) in rows.zip(factors) {
+        match isa {
+            Isa::Scalar => scalar::quantize_q8_row(x, values, scales, sums),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(avx2) => avx2.quantize_q8_row(x, values, scales, sums),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Every kernel in plain Rust: the oracle that the vector code is tested against, and the fallback
+//! for processors without vector code here. Written to be read, not to be fast.
+
+use std::ops::Range;
+
+use crate::bf16::Bf16Matrix;
+use crate::mxfp4::{BLOCK, DOUBLED_VALUES, Mxfp4Matrix};
+use crate::q8::{Q8Rows, stored_position};
+
+/// Columns of a weight row that are widened at a time. Their products are summed by themselves,
+/// which also keeps the rounding error of long rows small.
+const CHUNK: usize = 256;
+
+/// Partial sums of a dot product.
+const LANES: usize = 8;
+
+// ---- numbers -----------------------------------------------------------------------------------
+
+fn bf16_at(bytes: &[u8], i: usize) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])) << 16)
+}
+
+/// Half of 2^(s-127), exact; NaN for 255. Half, because it multiplies doubled values.
+fn half_scale(s: u8) -> f32 {
+    match s {
+        255 => f32::NAN,
+        // 2^-128 and 2^-127 are subnormal.
+        0 | 1 => f32::from_bits(0x0020_0000 << s),
+        _ => f32::from_bits(u32::from(s - 1) << 23),
+    }
+}
+
+/// Twice element `i` of a row of MXFP4 codes.
+fn doubled_value(blocks: &[u8], i: usize) -> i8 {
+    DOUBLED_VALUES[usize::from(blocks[i / 2] >> (4 * (i % 2)) & 0xf)]
+}
+
+fn f16_to_f32(bits: u16) -> f32 {
+    let sign = u32::from(bits & 0x8000) << 16;
+    let exponent = u32::from(bits >> 10 & 0x1f);
+    let mantissa = u32::from(bits & 0x3ff);
+    match (exponent, mantissa) {
+        // Zero and subnormals: mantissa * 2^-24.
+        (0, _) => {
+            let magnitude = mantissa as f32 * f32::from_bits((127 - 24) << 23);
+            f32::from_bits(sign | magnitude.to_bits())
+        }
+        (0x1f, 0) => f32::from_bits(sign | f32::INFINITY.to_bits()),
+        // The payload is kept and the NaN made quiet, as the processor's conversion does.
+        (0x1f, _) => f32::from_bits(sign | 0x7fc0_0000 | mantissa << 13),
+        _ => f32::from_bits(sign | (exponent + 127 - 15) << 23 | mantissa << 13),
+    }
+}
+
+fn f32_to_f16_saturating(x: f32) -> u16 {
+    let bits = x.to_bits();
+    let sign = (bits >> 16 & 0x8000) as u16;
+    let magnitude = bits & 0x7fff_ffff;
+    let half = if magnitude > 0x7f80_0000 {
+        0x7e00 | (magnitude >> 13 & 0x3ff) as u16
+    } else if magnitude == 0x7f80_0000 {
+        0x7c00
+    } else if magnitude >= 0x477f_e000 {
+        // 65504 and beyond.
+        0x7bff
+    } else if magnitude >= 0x3880_0000 {
+        // Normal: rebias the exponent, then round away 13 bits; a carry correctly moves up to the
+        // next exponent.
+        let rebiased = magnitude - ((127 - 15) << 23);
+        let ties_to_even = 0xfff + (rebiased >> 13 & 1);
+        ((rebiased + ties_to_even) >> 13) as u16
+    } else {
+        // Subnormal: the unit is 2^-24, and the product is exact before rounding.
+        let units = f32::from_bits(magnitude) * f32::from_bits((127 + 24) << 23);
+        units.round_ties_even() as u16
+    };
+    sign | half
+}
+
+pub(crate) fn bf16_to_f32(bytes: &[u8], out: &mut [f32]) {
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = bf16_at(bytes, i);
+    }
+}
+
+pub(crate) fn f32_to_f16(x: &[f32], out: &mut [u16]) {
+    for (x, out) in x.iter().zip(out) {
+        *out = f32_to_f16_saturating(*x);
+    }
+}
+
+pub(crate) fn quantize_q8_row(x: &[f32], values: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+    let cols = x.len();
+    for (block, x) in x.chunks_exact(BLOCK).enumerate() {
+        // As integers the magnitudes compare like the numbers, with NaN above infinity.
+        let max_bits = x.iter().map(|x| x.abs().to_bits()).max().unwrap_or(0);
+        let max = f32::from_bits(max_bits);
+        let is_quantisable = max.is_finite() && max > 0.0;
+        scales[block] = if max.is_finite() {
+            max / 127.0
+        } else {
+            f32::NAN
+        };
+        sums[block] = 0;
+        for (i, x) in x.iter().enumerate() {
+            let value = if is_quantisable {
+                (x / max * 127.0).round_ties_even() as i8
+            } else {
+                0
+            };
+            values[stored_position(block * BLOCK + i, cols)] = value;
+            sums[block] += i32::from(value);
+        }
+    }
+}
+
+// ---- vectors -----------------------------------------------------------------------------------
+
+/// `sum term(i)` over `0..len`, in [`LANES`] interleaved partial sums.
+fn sum(len: usize, term: impl Fn(usize) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    for start in (0..len).step_by(LANES) {
+        for i in start..len.min(start + LANES) {
+            lanes[i - start] += term(i);
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (b + f)) + ((c + g) + (d + h))
+}
+
+pub(crate) fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
+    sum(a.len(), |i| a[i] * b[i])
+}
+
+pub(crate) fn dot_f32_f16(a: &[f32], b: &[u16]) -> f32 {
+    sum(a.len(), |i| a[i] * f16_to_f32(b[i]))
+}
+
+pub(crate) fn axpy_f32(alpha: f32, x: &[f32], y: &mut [f32]) {
+    for (x, y) in x.iter().zip(y) {
+        *y += alpha * x;
+    }
+}
+
+pub(crate) fn axpy_f32_f16(alpha: f32, x: &[u16], y: &mut [f32]) {
+    for (x, y) in x.iter().zip(y) {
+        *y += alpha * f16_to_f32(*x);
+    }
+}
+
+pub(crate) fn rmsnorm(x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
+    let mean_square = sum(x.len(), |i| x[i] * x[i]) / x.len() as f32;
+    let factor = 1.0 / (mean_square + eps).sqrt();
+    for ((x, gain), out) in x.iter().zip(gain).zip(out) {
+        *out = x * factor * gain;
+    }
+}
+
+pub(crate) fn softmax_with_sink(scores: &mut [f32], sink: f32) {
+    let max = scores.iter().fold(sink, |max, &score| max.max(score));
+    // With nothing but −∞ there is no weight to share out; any finite maximum gives zeros.
+    let (max, sink_weight) = if max == f32::NEG_INFINITY {
+        (0.0, 1.0)
+    } else {
+        (max, (sink - max).exp())
+    };
+    for score in &mut *scores {
+        *score = (*score - max).exp();
+    }
+    let total = sum(scores.len(), |i| scores[i]) + sink_weight;
+    for score in scores {
+        *score /= total;
+    }
+}
+
+pub(crate) fn rope(head: &mut [f32], cos: &[f32], sin: &[f32]) {
+    let (first, second) = head.split_at_mut(cos.len());
+    for ((a, b), (cos, sin)) in first.iter_mut().zip(second).zip(cos.iter().zip(sin)) {
+        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+    }
+}
+
+pub(crate) fn swiglu(gate_up: &[f32], alpha: f32, limit: f32, out: &mut [f32]) {
+    for (pair, out) in gate_up.chunks_exact(2).zip(out) {
+        // Comparisons rather than `min` and `clamp`: those would turn NaN into the limit.
+        let gate = if pair[0] > limit { limit } else { pair[0] };
+        let up = if pair[1] > limit {
+            limit
+        } else if pair[1] < -limit {
+            -limit
+        } else {
+            pair[1]
+        };
+        *out = gate / (1.0 + (-alpha * gate).exp()) * (up + 1.0);
+    }
+}
+
+// ---- matrices ----------------------------------------------------------------------------------
+
+/// The product for any weight format that `widen` can turn into `f32`: it writes the weights of
+/// an output for the inputs from the given one on, as many as the buffer holds.
+///
+/// Chunks of inputs are outermost, so that a chunk of a transposed matrix stays in the cache.
+fn matmul(
+    outputs: Range<usize>,
+    num_inputs: usize,
+    x: &[f32],
+    out: &mut [f32],
+    widen: impl Fn(usize, usize, &mut [f32]),
+) {
+    let n = x.len() / num_inputs;
+    out.fill(0.0);
+    if n == 0 {
+        return;
+    }
+    let mut buffer = [0.0; CHUNK];
+    for start in (0..num_inputs).step_by(CHUNK) {
+        let weights = &mut buffer[..CHUNK.min(num_inputs - start)];
+        for (output, out) in outputs.clone().zip(out.chunks_exact_mut(n)) {
+            widen(output, start, weights);
+            for (x, out) in x.chunks_exact(num_inputs).zip(out) {
+                *out += dot_f32(weights, &x[start..start + weights.len()]);
+            }
+        }
+    }
+}
+
+pub(crate) fn matmul_f32_bf16(w: Bf16Matrix<'_>, rows: Range<usize>, x: &[f32], out: &mut [f32]) {
+    matmul(rows, w.cols(), x, out, |row, start, weights| {
+        bf16_to_f32(&w.row(row)[2 * start..], weights);
+    });
+}
+
+pub(crate) fn matmul_f32_bf16_transposed(
+    w: Bf16Matrix<'_>,
+    cols: Range<usize>,
+    x: &[f32],
+    out: &mut [f32],
+) {
+    matmul(cols, w.rows(), x, out, |col, start, weights| {
+        for (i, weight) in weights.iter_mut().enumerate() {
+            *weight = bf16_at(w.row(start + i), col);
+        }
+    });
+}
+
+pub(crate) fn matmul_f32_mxfp4(w: Mxfp4Matrix<'_>, rows: Range<usize>, x: &[f32], out: &mut [f32]) {
+    matmul(rows, w.cols(), x, out, |row, start, weights| {
+        let (blocks, scales) = (w.row_blocks(row), w.row_scales(row));
+        for (i, weight) in (start..).zip(weights) {
+            *weight = f32::from(doubled_value(blocks, i)) * half_scale(scales[i / BLOCK]);
+        }
+    });
+}
+
+pub(crate) fn matmul_q8_mxfp4(
+    w: Mxfp4Matrix<'_>,
+    rows: Range<usize>,
+    x: Q8Rows<'_>,
+    out: &mut [f32],
+) {
+    let n = x.rows();
+    if n == 0 {
+        return;
+    }
+    for (row, out) in rows.zip(out.chunks_exact_mut(n)) {
+        let (codes, weight_scales) = (w.row_blocks(row), w.row_scales(row));
+        for (j, out) in out.iter_mut().enumerate() {
+            let (values, scales) = (x.row_values(j), x.row_scales(j));
+            *out = 0.0;
+            for (block, &scale) in scales.iter().enumerate() {
+                let elements = block * BLOCK..(block + 1) * BLOCK;
+                let dot: i32 = elements
+                    .map(|c| {
+                        let value = values[stored_position(c, w.cols())];
+                        i32::from(doubled_value(codes, c)) * i32::from(value)
+                    })
+                    .sum();
+                *out += dot as f32 * (half_scale(weight_scales[block]) * scale);
+            }
+        }
+    }
+}
