@@ -20,3 +20,12 @@ pub use error::EngineError;
 pub type TokenId = u32;
 
 // ---- Serving: sequences, scheduler, sampler, engine loop (its modules are declared below) ------
+mod constraint;
+mod rng;
+mod sampler;
+
+pub use constraint::{LogitConstraint, TokenMask, TokenSet};
+pub use sampler::{
+    GeneratedToken, MAX_TOP_LOGPROBS, Sampler, SamplerScratch, SamplingError, SamplingParams,
+    log_sum_exp,
+};
