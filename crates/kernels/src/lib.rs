@@ -30,6 +30,8 @@ mod rope;
 mod scalar;
 mod softmax;
 mod swiglu;
+#[cfg(test)]
+mod testing;
 mod topk;
 
 pub use bf16::{Bf16Matrix, bf16_to_f32};

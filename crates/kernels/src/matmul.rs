@@ -125,3 +125,6 @@ fn check_output(range: &Range<usize>, available: usize, n: usize, out_len: usize
         range.len()
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,16 @@ pub(crate) const BLOCK_BYTES: usize = BLOCK / 2;
 pub(crate) const DOUBLED_VALUES: [i8; 16] =
     [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
+/// Half of 2^(s-127), exact; NaN for 255. Half, because it multiplies doubled values.
+pub(crate) fn half_scale(s: u8) -> f32 {
+    match s {
+        255 => f32::NAN,
+        // 2^-128 and 2^-127 are subnormal.
+        0 | 1 => f32::from_bits(0x0020_0000 << s),
+        _ => f32::from_bits(u32::from(s - 1) << 23),
+    }
+}
+
 /// A borrowed row-major MXFP4 matrix in the layout of the Hugging Face checkpoints.
 #[derive(Clone, Copy, Debug)]
 pub struct Mxfp4Matrix<'a> {

@@ -15,12 +15,12 @@ use crate::scalar;
 pub struct Q8Rows<'a> {
     values: &'a [i8],
     scales: &'a [f32],
-    sums: &'a [i32],
+    corrections: &'a [i32],
     cols: usize,
 }
 
 impl<'a> Q8Rows<'a> {
-    /// A view of what [`quantize_q8`] wrote: `values` `[n, cols]`, `scales` and `sums`
+    /// A view of what [`quantize_q8`] wrote: `values` `[n, cols]`, `scales` and `corrections`
     /// `[n, cols/32]`. Any contiguous run of whole rows is a valid view.
     ///
     /// # Errors
@@ -28,14 +28,14 @@ impl<'a> Q8Rows<'a> {
     pub fn new(
         values: &'a [i8],
         scales: &'a [f32],
-        sums: &'a [i32],
+        corrections: &'a [i32],
         cols: usize,
     ) -> Result<Self, ShapeError> {
-        check_shape(values.len(), scales.len(), sums.len(), cols)?;
+        check_shape(values.len(), scales.len(), corrections.len(), cols)?;
         Ok(Self {
             values,
             scales,
-            sums,
+            corrections,
             cols,
         })
     }
@@ -61,7 +61,7 @@ impl<'a> Q8Rows<'a> {
         &self.scales[j * blocks..][..blocks]
     }
 
-    /// The sum of the values of each block of row `j`.
+    /// The correction of each block of row `j`.
     #[cfg_attr(
         not(target_arch = "x86_64"),
         expect(
@@ -69,9 +69,9 @@ impl<'a> Q8Rows<'a> {
             reason = "only the vector code adds an offset to the weights"
         )
     )]
-    pub(crate) fn row_sums(self, j: usize) -> &'a [i32] {
+    pub(crate) fn row_corrections(self, j: usize) -> &'a [i32] {
         let blocks = self.cols / BLOCK;
-        &self.sums[j * blocks..][..blocks]
+        &self.corrections[j * blocks..][..blocks]
     }
 }
 
@@ -80,26 +80,26 @@ impl<'a> Q8Rows<'a> {
 pub struct Q8RowsMut<'a> {
     values: &'a mut [i8],
     scales: &'a mut [f32],
-    sums: &'a mut [i32],
+    corrections: &'a mut [i32],
     cols: usize,
 }
 
 impl<'a> Q8RowsMut<'a> {
-    /// A view of `values` as `[n, cols]`, `scales` and `sums` as `[n, cols/32]`.
+    /// A view of `values` as `[n, cols]`, `scales` and `corrections` as `[n, cols/32]`.
     ///
     /// # Errors
     /// If `cols` is not a positive multiple of 32, or the lengths do not agree on a whole `n`.
     pub fn new(
         values: &'a mut [i8],
         scales: &'a mut [f32],
-        sums: &'a mut [i32],
+        corrections: &'a mut [i32],
         cols: usize,
     ) -> Result<Self, ShapeError> {
-        check_shape(values.len(), scales.len(), sums.len(), cols)?;
+        check_shape(values.len(), scales.len(), corrections.len(), cols)?;
         Ok(Self {
             values,
             scales,
-            sums,
+            corrections,
             cols,
         })
     }
@@ -115,12 +115,25 @@ impl<'a> Q8RowsMut<'a> {
     }
 }
 
-fn check_shape(values: usize, scales: usize, sums: usize, cols: usize) -> Result<(), ShapeError> {
+fn check_shape(
+    values: usize,
+    scales: usize,
+    corrections: usize,
+    cols: usize,
+) -> Result<(), ShapeError> {
     check_columns(cols, BLOCK)?;
     let whole_rows = values / cols * cols;
     check_length("Q8 values", values, whole_rows)?;
     check_length("Q8 scales", scales, values / BLOCK)?;
-    check_length("Q8 sums", sums, values / BLOCK)
+    check_length("Q8 corrections", corrections, values / BLOCK)
+}
+
+/// What the vector code adds to the doubled values of weights, which makes them 0 to 24.
+pub(crate) const OFFSET: i8 = 12;
+
+/// What takes that offset off a block's dot product again, from the sum of its activations.
+pub(crate) fn correction(sum: i32) -> i32 {
+    -i32::from(OFFSET) * sum
 }
 
 /// Where element `c` of a row of `cols` is stored.
@@ -154,19 +167,19 @@ pub fn quantize_q8(isa: Isa, x: &[f32], out: Q8RowsMut<'_>) {
     let Q8RowsMut {
         values,
         scales,
-        sums,
+        corrections,
         cols,
     } = out;
     let blocks = cols / BLOCK;
     let rows = x.chunks_exact(cols).zip(values.chunks_exact_mut(cols));
     let factors = scales
         .chunks_exact_mut(blocks)
-        .zip(sums.chunks_exact_mut(blocks));
-    for ((x, values), (scales, sums)) in rows.zip(factors) {
+        .zip(corrections.chunks_exact_mut(blocks));
+    for ((x, values), (scales, corrections)) in rows.zip(factors) {
         match isa {
-            Isa::Scalar => scalar::quantize_q8_row(x, values, scales, sums),
+            Isa::Scalar => scalar::quantize_q8_row(x, values, scales, corrections),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2(avx2) => avx2.quantize_q8_row(x, values, scales, sums),
+            Isa::Avx2(avx2) => avx2.quantize_q8_row(x, values, scales, corrections),
         }
     }
 }

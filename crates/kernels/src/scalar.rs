@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use crate::bf16::Bf16Matrix;
-use crate::mxfp4::{BLOCK, DOUBLED_VALUES, Mxfp4Matrix};
-use crate::q8::{Q8Rows, stored_position};
+use crate::mxfp4::{BLOCK, DOUBLED_VALUES, Mxfp4Matrix, half_scale};
+use crate::q8::{Q8Rows, correction, stored_position};
 
 /// Columns of a weight row that are widened at a time. Their products are summed by themselves,
 /// which also keeps the rounding error of long rows small.
@@ -18,16 +18,6 @@ const LANES: usize = 8;
 
 fn bf16_at(bytes: &[u8], i: usize) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])) << 16)
-}
-
-/// Half of 2^(s-127), exact; NaN for 255. Half, because it multiplies doubled values.
-fn half_scale(s: u8) -> f32 {
-    match s {
-        255 => f32::NAN,
-        // 2^-128 and 2^-127 are subnormal.
-        0 | 1 => f32::from_bits(0x0020_0000 << s),
-        _ => f32::from_bits(u32::from(s - 1) << 23),
-    }
 }
 
 /// Twice element `i` of a row of MXFP4 codes.
@@ -89,7 +79,12 @@ pub(crate) fn f32_to_f16(x: &[f32], out: &mut [u16]) {
     }
 }
 
-pub(crate) fn quantize_q8_row(x: &[f32], values: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+pub(crate) fn quantize_q8_row(
+    x: &[f32],
+    values: &mut [i8],
+    scales: &mut [f32],
+    corrections: &mut [i32],
+) {
     let cols = x.len();
     for (block, x) in x.chunks_exact(BLOCK).enumerate() {
         // As integers the magnitudes compare like the numbers, with NaN above infinity.
@@ -101,7 +96,7 @@ pub(crate) fn quantize_q8_row(x: &[f32], values: &mut [i8], scales: &mut [f32], 
         } else {
             f32::NAN
         };
-        sums[block] = 0;
+        let mut sum = 0;
         for (i, x) in x.iter().enumerate() {
             let value = if is_quantisable {
                 (x / max * 127.0).round_ties_even() as i8
@@ -109,8 +104,9 @@ pub(crate) fn quantize_q8_row(x: &[f32], values: &mut [i8], scales: &mut [f32], 
                 0
             };
             values[stored_position(block * BLOCK + i, cols)] = value;
-            sums[block] += i32::from(value);
+            sum += i32::from(value);
         }
+        corrections[block] = correction(sum);
     }
 }
 

@@ -1,4 +1,13 @@
 //! The kernels for AVX2, FMA and F16C, as methods of the token that proves the processor has them.
+//!
+//! The one rule of this code: the bits of an output depend only on its own inputs and their length.
+//! So every sum has an order fixed by the length alone, each lane of a register belongs to one
+//! output or to a fixed share of one sum, and tails run through the same instructions as full
+//! registers, padded with values that add nothing.
+#![expect(
+    unsafe_code,
+    reason = "vector loads and stores, and entering target-feature functions"
+)]
 
 use std::ops::Range;
 
@@ -6,19 +15,26 @@ use crate::bf16::Bf16Matrix;
 use crate::isa::Avx2;
 use crate::mxfp4::Mxfp4Matrix;
 use crate::q8::Q8Rows;
-use crate::scalar;
 
-#[expect(
-    clippy::unused_self,
-    reason = "the token is the proof that the vector code may run"
-)]
+mod attention;
+mod convert;
+mod elementwise;
+mod exp;
+mod matmul_f32;
+mod matmul_q8;
+mod quantize;
+mod vector;
+
+/// The lengths have been checked by the public functions of the same names.
 impl Avx2 {
     pub(crate) fn bf16_to_f32(self, bytes: &[u8], out: &mut [f32]) {
-        scalar::bf16_to_f32(bytes, out);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { convert::bf16_to_f32(bytes, out) };
     }
 
     pub(crate) fn f32_to_f16(self, x: &[f32], out: &mut [u16]) {
-        scalar::f32_to_f16(x, out);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { convert::f32_to_f16(x, out) };
     }
 
     pub(crate) fn quantize_q8_row(
@@ -26,41 +42,50 @@ impl Avx2 {
         x: &[f32],
         values: &mut [i8],
         scales: &mut [f32],
-        sums: &mut [i32],
+        corrections: &mut [i32],
     ) {
-        scalar::quantize_q8_row(x, values, scales, sums);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { quantize::quantize_q8_row(x, values, scales, corrections) };
     }
 
     pub(crate) fn dot_f32(self, a: &[f32], b: &[f32]) -> f32 {
-        scalar::dot_f32(a, b)
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { attention::dot_f32(a, b) }
     }
 
     pub(crate) fn dot_f32_f16(self, a: &[f32], b: &[u16]) -> f32 {
-        scalar::dot_f32_f16(a, b)
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { attention::dot_f32_f16(a, b) }
     }
 
     pub(crate) fn axpy_f32(self, alpha: f32, x: &[f32], y: &mut [f32]) {
-        scalar::axpy_f32(alpha, x, y);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { attention::axpy_f32(alpha, x, y) };
     }
 
     pub(crate) fn axpy_f32_f16(self, alpha: f32, x: &[u16], y: &mut [f32]) {
-        scalar::axpy_f32_f16(alpha, x, y);
-    }
-
-    pub(crate) fn rmsnorm(self, x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
-        scalar::rmsnorm(x, gain, eps, out);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { attention::axpy_f32_f16(alpha, x, y) };
     }
 
     pub(crate) fn softmax_with_sink(self, scores: &mut [f32], sink: f32) {
-        scalar::softmax_with_sink(scores, sink);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { attention::softmax_with_sink(scores, sink) };
+    }
+
+    pub(crate) fn rmsnorm(self, x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { elementwise::rmsnorm(x, gain, eps, out) };
     }
 
     pub(crate) fn rope(self, head: &mut [f32], cos: &[f32], sin: &[f32]) {
-        scalar::rope(head, cos, sin);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { elementwise::rope(head, cos, sin) };
     }
 
     pub(crate) fn swiglu(self, gate_up: &[f32], alpha: f32, limit: f32, out: &mut [f32]) {
-        scalar::swiglu(gate_up, alpha, limit, out);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { elementwise::swiglu(gate_up, alpha, limit, out) };
     }
 
     pub(crate) fn matmul_f32_bf16(
@@ -70,7 +95,8 @@ impl Avx2 {
         x: &[f32],
         out: &mut [f32],
     ) {
-        scalar::matmul_f32_bf16(w, rows, x, out);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { matmul_f32::matmul_f32_bf16(w, rows, x, out) };
     }
 
     pub(crate) fn matmul_f32_bf16_transposed(
@@ -80,7 +106,8 @@ impl Avx2 {
         x: &[f32],
         out: &mut [f32],
     ) {
-        scalar::matmul_f32_bf16_transposed(w, cols, x, out);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { matmul_f32::matmul_f32_bf16_transposed(w, cols, x, out) };
     }
 
     pub(crate) fn matmul_f32_mxfp4(
@@ -90,7 +117,8 @@ impl Avx2 {
         x: &[f32],
         out: &mut [f32],
     ) {
-        scalar::matmul_f32_mxfp4(w, rows, x, out);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { matmul_f32::matmul_f32_mxfp4(w, rows, x, out) };
     }
 
     pub(crate) fn matmul_q8_mxfp4(
@@ -100,7 +128,7 @@ impl Avx2 {
         x: Q8Rows<'_>,
         out: &mut [f32],
     ) {
-        debug_assert!((0..x.rows()).all(|j| x.row_sums(j).len() == x.row_scales(j).len()));
-        scalar::matmul_q8_mxfp4(w, rows, x, out);
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { matmul_q8::matmul_q8_mxfp4(w, rows, x, out) };
     }
 }
