@@ -1,0 +1,266 @@
+//! A JSON schema seen through its references.
+//!
+//! `$ref`, `allOf` and "this or null" spread one type over several objects. A [`View`] is that type
+//! as a stack of layers, the outermost first, without copying any of them.
+
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
+
+type Object = Map<String, Value>;
+
+/// The keywords that say what a value looks like. A variant with none of them (`{"required":
+/// ["a"]}`) restricts its siblings and is no type of its own.
+const SHAPE_KEYWORDS: [&str; 11] = [
+    "type",
+    "enum",
+    "const",
+    "properties",
+    "items",
+    "prefixItems",
+    "additionalProperties",
+    "$ref",
+    "anyOf",
+    "oneOf",
+    "allOf",
+];
+
+/// The keywords that speak about one place in a schema and not about the type used there.
+const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "nullable"];
+
+/// Whether the schema allows no argument at all: `{}`, or an object without properties.
+pub(super) fn is_empty(schema: &Value) -> bool {
+    let Some(schema) = schema.as_object() else {
+        return schema.is_null();
+    };
+    let no_properties = schema
+        .get("properties")
+        .is_none_or(|p| p.as_object().is_some_and(Map::is_empty));
+    let nothing_else = schema.keys().all(|key| {
+        matches!(
+            key.as_str(),
+            "type" | "properties" | "required" | "description" | "title"
+        ) || (key == "additionalProperties" && !schema[key].is_object())
+            || key.starts_with('$')
+    }) && !schema.contains_key("$ref");
+    let is_object = schema.get("type").is_none_or(|name| name == "object");
+    no_properties && nothing_else && is_object
+}
+
+/// Whether the schema allows `null` and nothing else.
+fn is_null_type(schema: &Value) -> bool {
+    schema.get("type").is_some_and(|name| name == "null")
+        || schema.get("const").is_some_and(Value::is_null)
+}
+
+fn has_shape(schema: &Value) -> bool {
+    schema
+        .as_object()
+        .is_some_and(|schema| SHAPE_KEYWORDS.iter().any(|key| schema.contains_key(*key)))
+}
+
+#[derive(Clone, Copy)]
+struct Layer<'a> {
+    schema: &'a Object,
+    /// Written at the place itself and not behind a reference.
+    own: bool,
+    /// Lent to a variant by the schema around it: its annotations speak about that schema.
+    shape_only: bool,
+}
+
+/// One type, as the layers that make it up.
+#[derive(Clone, Default)]
+pub(super) struct View<'a> {
+    layers: Vec<Layer<'a>>,
+    /// What the references led to.
+    pub(super) targets: Vec<&'a Object>,
+    /// The variants of `oneOf`, where they are types.
+    pub(super) one_of: Option<&'a [Value]>,
+    /// The variants of `anyOf`, where they are types and more than one is left beside `null`.
+    pub(super) any_of: Option<&'a [Value]>,
+    /// The value may be `null` besides.
+    pub(super) nullable: bool,
+    /// A reference leads back to a type that is being written.
+    pub(super) recursive: bool,
+}
+
+impl<'a> View<'a> {
+    /// The first value of `key`; of an annotation, the first that speaks about this place.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        let is_annotation = ANNOTATIONS.contains(&key);
+        self.layers
+            .iter()
+            .filter(|layer| !(is_annotation && layer.shape_only))
+            .find_map(|layer| layer.schema.get(key))
+    }
+
+    /// How many schemas make up the type.
+    pub(super) fn num_layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// The text of `key`.
+    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+        self.get(key).and_then(Value::as_str)
+    }
+
+    /// The title, where it is written at the place itself: that of a referenced definition is the
+    /// definition's name.
+    pub(super) fn title(&self) -> Option<&'a str> {
+        let own = self
+            .layers
+            .iter()
+            .filter(|layer| layer.own && !layer.shape_only);
+        own.filter_map(|layer| layer.schema.get("title"))
+            .find_map(Value::as_str)
+    }
+
+    /// The allowed values, where they are listed.
+    pub(super) fn literals(&self) -> Option<&'a [Value]> {
+        if let Some(value) = self.get("const") {
+            return Some(std::slice::from_ref(value));
+        }
+        let values = self.get("enum")?.as_array()?;
+        (!values.is_empty()).then_some(values.as_slice())
+    }
+
+    /// The properties of all layers in order, each with every schema it has, and whether it is
+    /// required. The count is the number of entries that were looked at.
+    pub(super) fn properties(&self) -> (Vec<Property<'a>>, usize) {
+        let mut looked_at = 0;
+        let mut required = HashSet::new();
+        for list in self
+            .layers
+            .iter()
+            .filter_map(|layer| layer.schema.get("required"))
+        {
+            let names = list.as_array().map(Vec::as_slice).unwrap_or_default();
+            looked_at += names.len();
+            required.extend(names.iter().filter_map(Value::as_str));
+        }
+        let mut properties: Vec<Property<'a>> = Vec::new();
+        let mut index_of = HashMap::new();
+        for layer in self
+            .layers
+            .iter()
+            .filter_map(|layer| layer.schema.get("properties"))
+        {
+            for (name, schema) in layer.as_object().into_iter().flatten() {
+                looked_at += 1;
+                let index = *index_of.entry(name.as_str()).or_insert_with(|| {
+                    let required = required.contains(name.as_str());
+                    properties.push(Property {
+                        name,
+                        schemas: Vec::new(),
+                        required,
+                    });
+                    properties.len() - 1
+                });
+                properties[index].schemas.push(schema);
+            }
+        }
+        (properties, looked_at)
+    }
+
+    /// The layers beneath a variant of this type.
+    fn lend(&self) -> impl Iterator<Item = Layer<'a>> + '_ {
+        self.layers.iter().map(|layer| Layer {
+            shape_only: true,
+            ..*layer
+        })
+    }
+}
+
+/// One property of an object type.
+pub(super) struct Property<'a> {
+    pub(super) name: &'a str,
+    pub(super) schemas: Vec<&'a Value>,
+    pub(super) required: bool,
+}
+
+/// Follows references within one schema.
+pub(super) struct Resolver<'a> {
+    root: &'a Value,
+    max_depth: usize,
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn new(root: &'a Value, max_depth: usize) -> Self {
+        Self { root, max_depth }
+    }
+
+    /// The type that satisfies all of `schemas`; `active` are the definitions being written.
+    pub(super) fn view(&self, schemas: &[&'a Value], active: &[&'a Object]) -> View<'a> {
+        let mut view = View::default();
+        for schema in schemas {
+            self.add(&mut view, schema, active, true, 0);
+        }
+        view
+    }
+
+    /// One variant of `base`, which keeps the shape that `base` has beside its variants.
+    pub(super) fn variant(
+        &self,
+        base: &View<'a>,
+        variant: &'a Value,
+        active: &[&'a Object],
+    ) -> View<'a> {
+        let mut view = self.view(&[variant], active);
+        view.layers.extend(base.lend());
+        view
+    }
+
+    fn add(
+        &self,
+        view: &mut View<'a>,
+        schema: &'a Value,
+        active: &[&'a Object],
+        own: bool,
+        depth: usize,
+    ) {
+        let Some(schema) = schema.as_object().filter(|_| depth < self.max_depth) else {
+            return;
+        };
+        view.layers.push(Layer {
+            schema,
+            own,
+            shape_only: false,
+        });
+
+        if let Some(target) = self.target(schema) {
+            let is_in = |list: &[&Object]| list.iter().any(|other| std::ptr::eq(*other, target.1));
+            if is_in(active) {
+                view.recursive = true;
+            } else if !is_in(&view.targets) {
+                view.targets.push(target.1);
+                self.add(view, target.0, active, false, depth + 1);
+            }
+        }
+        for member in variants(schema, "allOf").unwrap_or_default() {
+            self.add(view, member, active, own, depth + 1);
+        }
+        if let Some(one_of) = variants(schema, "oneOf").filter(|list| list.iter().any(has_shape)) {
+            view.one_of = view.one_of.or(Some(one_of));
+        }
+        if let Some(any_of) = variants(schema, "anyOf").filter(|list| list.iter().any(has_shape)) {
+            let mut types = any_of.iter().filter(|variant| !is_null_type(variant));
+            match (types.next(), types.next()) {
+                (Some(only), None) => {
+                    view.nullable |= any_of.len() > 1;
+                    self.add(view, only, active, own, depth + 1);
+                }
+                _ => view.any_of = view.any_of.or(Some(any_of)),
+            }
+        }
+    }
+
+    /// What the schema's `$ref` leads to, if that lies in the same document.
+    fn target(&self, schema: &'a Object) -> Option<(&'a Value, &'a Object)> {
+        let pointer = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
+        let target = self.root.pointer(pointer)?;
+        Some((target, target.as_object()?))
+    }
+}
+
+fn variants<'a>(schema: &'a Object, key: &str) -> Option<&'a [Value]> {
+    schema.get(key)?.as_array().map(Vec::as_slice)
+}
