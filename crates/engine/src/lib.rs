@@ -10,11 +10,26 @@
 //! token, prefilled whole or in chunks, alone or beside others, on one thread or many.
 #![deny(unsafe_code)]
 
+mod attention;
+mod batch;
+pub mod checkpoint;
 mod config;
 mod error;
+mod kv_cache;
+mod linear;
+mod model;
+mod moe;
+mod pool;
+mod rope;
+mod run_state;
+mod weights;
 
+pub use batch::{Batch, Chunk, LogitRows};
 pub use config::{Config, LayerType, RopeParameters, RopeScaling};
 pub use error::EngineError;
+pub use kv_cache::{KvCache, KvCacheOptions, PAGE_TOKENS, SequenceSlot};
+pub use model::{LoadOptions, Mode, Model};
+pub use run_state::RunState;
 
 /// The number of a row of the vocabulary.
 pub type TokenId = u32;

@@ -1,0 +1,147 @@
+//! One projection of all experts of a layer, in either form checkpoints store it.
+
+use std::ops::Range;
+
+use kernels::{Bf16Matrix, Mxfp4Matrix};
+
+use super::Loader;
+use crate::{
+    EngineError,
+    checkpoint::{Dtype, Tensor},
+};
+
+/// The E8M0 scale that means NaN.
+const NAN_SCALE: u8 = 255;
+
+/// Weights and biases of one projection of every expert.
+#[derive(Debug)]
+pub(crate) struct ExpertProjection {
+    num_inputs: usize,
+    num_outputs: usize,
+    weights: ExpertWeights,
+    /// `[experts, outputs]`
+    bias: Vec<f32>,
+}
+
+/// How the weights are stored.
+#[derive(Debug)]
+enum ExpertWeights {
+    /// `blocks` `[experts, outputs, inputs/32, 16]`, `scales` `[experts, outputs, inputs/32]`
+    Mxfp4 { blocks: Tensor, scales: Tensor },
+    /// `[experts, inputs, outputs]`: transposed, as `save_pretrained` leaves it
+    Bf16Transposed(Tensor),
+}
+
+/// The weights of one expert.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ExpertMatrix<'a> {
+    /// `[outputs, inputs]`
+    Mxfp4(Mxfp4Matrix<'a>),
+    /// `[inputs, outputs]`
+    Bf16Transposed(Bf16Matrix<'a>),
+}
+
+impl ExpertProjection {
+    /// Width of the input.
+    pub(crate) fn num_inputs(&self) -> usize {
+        self.num_inputs
+    }
+
+    /// Width of the output.
+    pub(crate) fn num_outputs(&self) -> usize {
+        self.num_outputs
+    }
+
+    /// Whether the weights are MXFP4, for which 8-bit activations exist.
+    pub(crate) fn is_mxfp4(&self) -> bool {
+        matches!(self.weights, ExpertWeights::Mxfp4 { .. })
+    }
+
+    /// The weights of one expert.
+    pub(crate) fn expert(&self, expert: usize) -> ExpertMatrix<'_> {
+        let (rows, cols) = (self.num_outputs, self.num_inputs);
+        const CHECKED: &str = "the shape was checked when the weights were loaded";
+        match &self.weights {
+            ExpertWeights::Mxfp4 { blocks, scales } => {
+                let blocks = slice(blocks.bytes(), expert, rows * cols / 2);
+                let scales = slice(scales.bytes(), expert, rows * cols / 32);
+                let matrix = Mxfp4Matrix::new(blocks, scales, rows, cols).expect(CHECKED);
+                ExpertMatrix::Mxfp4(matrix)
+            }
+            ExpertWeights::Bf16Transposed(weights) => {
+                let bytes = slice(weights.bytes(), expert, 2 * rows * cols);
+                ExpertMatrix::Bf16Transposed(Bf16Matrix::new(bytes, cols, rows).expect(CHECKED))
+            }
+        }
+    }
+
+    /// The biases of one expert, `[outputs]`.
+    pub(crate) fn bias(&self, expert: usize) -> &[f32] {
+        &self.bias[expert * self.num_outputs..][..self.num_outputs]
+    }
+
+    /// Number of bytes in the checkpoint.
+    pub(crate) fn num_bytes(&self) -> u64 {
+        let weights = match &self.weights {
+            ExpertWeights::Mxfp4 { blocks, scales } => blocks.bytes().len() + scales.bytes().len(),
+            ExpertWeights::Bf16Transposed(weights) => weights.bytes().len(),
+        };
+        (weights + 2 * self.bias.len()) as u64
+    }
+}
+
+/// The `index`-th piece of `len` bytes.
+fn slice(bytes: &[u8], index: usize, len: usize) -> &[u8] {
+    let Range { start, end } = index * len..(index + 1) * len;
+    &bytes[start..end]
+}
+
+impl Loader<'_> {
+    /// The projection whose tensors' names start with `name`.
+    pub(super) fn experts(
+        &self,
+        name: &str,
+        num_experts: usize,
+        num_outputs: usize,
+        num_inputs: usize,
+    ) -> Result<ExpertProjection, EngineError> {
+        let blocks_name = format!("{name}_blocks");
+        let weights = if self.checkpoint.contains(&blocks_name) || !self.checkpoint.contains(name) {
+            let num_blocks = num_inputs.div_ceil(32);
+            let shape = [num_experts, num_outputs, num_blocks, 16];
+            let blocks = self.tensor(&blocks_name, &[Dtype::U8], &shape)?;
+            if !num_inputs.is_multiple_of(32) {
+                return Err(blocks.error(format!(
+                    "MXFP4 needs rows of a multiple of 32 weights, config.json asks for \
+                     {num_inputs}"
+                )));
+            }
+            let scales = self.tensor(&format!("{name}_scales"), &[Dtype::U8], &shape[..3])?;
+            self.refuse_nan(&scales, num_outputs * num_blocks)?;
+            ExpertWeights::Mxfp4 { blocks, scales }
+        } else {
+            let shape = [num_experts, num_inputs, num_outputs];
+            ExpertWeights::Bf16Transposed(self.tensor(name, &[Dtype::Bf16], &shape)?)
+        };
+        let bias = self.vectors(&format!("{name}_bias"), &[num_experts, num_outputs])?;
+        Ok(ExpertProjection {
+            num_inputs,
+            num_outputs,
+            weights,
+            bias,
+        })
+    }
+
+    /// Looks for a NaN among the scales, on all threads.
+    fn refuse_nan(&self, scales: &Tensor, scales_per_expert: usize) -> Result<(), EngineError> {
+        match self.pool.find_byte(scales.bytes(), NAN_SCALE) {
+            None => Ok(()),
+            Some(position) => Err(scales.error(format!(
+                "the scale of expert {} at offset {} is NaN (byte 255); \
+                 the file is damaged, download it again",
+                position / scales_per_expert,
+                position % scales_per_expert
+            ))),
+        }
+    }
+}
