@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::SamplingError;
+
 /// An error of the engine. Its text says what is wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -78,5 +80,25 @@ pub enum EngineError {
         bytes: u64,
         /// What they were for.
         purpose: &'static str,
+    },
+
+    /// No token could be chosen, which ended the sequence: loosen the constraint, or look at the
+    /// weights if there is none.
+    #[error(transparent)]
+    Sampling(SamplingError),
+
+    /// A forward pass failed, which ended every sequence in flight: submit again, with fewer or
+    /// shorter sequences if memory ran out.
+    #[error("the forward pass failed: {reason}")]
+    StepFailed {
+        /// The error of the forward pass.
+        reason: String,
+    },
+
+    /// The engine runs no more: start it again.
+    #[error("the engine has stopped: {reason}")]
+    Stopped {
+        /// What stopped it.
+        reason: String,
     },
 }

@@ -36,11 +36,23 @@ pub type TokenId = u32;
 
 // ---- Serving: sequences, scheduler, sampler, engine loop (its modules are declared below) ------
 mod constraint;
+mod engine;
+mod event;
+mod handle;
+mod request;
 mod rng;
 mod sampler;
+mod scheduler;
+mod sequence;
+pub mod synth;
 
 pub use constraint::{LogitConstraint, TokenMask, TokenSet};
+pub use engine::{Engine, EngineConfig, StepOutput};
+pub use event::{Finish, GenerationEvent, Timings, Usage};
+pub use handle::{EngineHandle, Generation};
+pub use request::{GenerateRequest, SubmitError};
 pub use sampler::{
     GeneratedToken, MAX_TOP_LOGPROBS, Sampler, SamplerScratch, SamplingError, SamplingParams,
     log_sum_exp,
 };
+pub use sequence::{FinishReason, SequenceId};
