@@ -1,0 +1,237 @@
+"""Skill: choosing among declared functions, copying the arguments, answering from the result."""
+
+import json
+
+from catalogue import CATALOGUE
+from dialogue import Field, Function, Turn, compact
+from words import FLAG_FIELDS, NOUNS, NUMBER_FIELDS, TEXT_FIELDS, VERBS, WORDS
+from values import value_of_kind
+
+ARGUMENT_PHRASES = ["{p} {v}", "{p} is {v}", "{p} = {v}", "{p}: {v}", "{p}={v}", "with {p} {v}", "{p} set to {v}",
+                    "using {p} {v}", "the {p} should be {v}", "and {p} {v}", "use {v} as the {p}", "{v} as {p}",
+                    "{v} for the {p}", "make the {p} {v}"]  # fmt: skip
+REQUEST_HEADS = ["{v} {a}{n}", "Please {v} {a}{n}", "{V} {a}{n}", "Can you {v} {a}{n}", "I want to {v} {a}{n}",
+                 "I'd like you to {v} {a}{n}", "Could you {v} {a}{n}", "{V} {a}{n} for me", "go and {v} {a}{n}",
+                 "Now {v} {a}{n}", "I need you to {v} {a}{n}", "{V} {a}{n} now"]  # fmt: skip
+FIELD_COMMENTS = ["The {p}", "{P} of the {n}", "The {p} of the {n}", "{P}", "The {p} to use", "{P}, as given by the user"]
+RESULT_KEYS = """temperature humidity condition status total balance price distance delay owner result state speed
+wind_speed last_update order_id room_name score level rating capacity stock message value forecast id name city""".split()
+ALIKE = {"getweather", "getcurrentweather", "getforecast", "searchweb", "websearch"}  # never in one set
+ERRORS = ["not found", "permission denied", "timeout", "out of stock", "no such {n}", "{n} not available",
+          "unknown {p}", "invalid {p}", "service unavailable", "too many requests"]  # fmt: skip
+
+
+def camel_case(name):
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def plain(name):
+    return name.lower().replace("_", "")
+
+
+def spoken(name):
+    return name.replace("_", " ")
+
+
+# ---------------------------------------------------------------- declaring functions
+
+
+def made_up_field(source, noun):
+    kind = source.weighted({"string": 50, "integer": 32, "number": 6, "boolean": 6, "enum": 6})
+    known = {"string": TEXT_FIELDS, "enum": TEXT_FIELDS, "boolean": FLAG_FIELDS}.get(kind, NUMBER_FIELDS)
+    name = source.pick(known) if source.chance(0.65) else source.invented()
+    if source.chance(0.08):
+        name += "_" + source.choice(("id", "name", "value", "code"))
+    out = Field(name, "string" if kind == "enum" else kind, required=source.chance(0.85))
+    if kind == "enum":
+        out.enum = list(dict.fromkeys(source.choice(WORDS) for _ in range(source.choice((2, 3, 4)))))
+    if source.chance(0.25):
+        comment = source.choice(FIELD_COMMENTS)
+        out.description = comment.format(p=spoken(name), P=spoken(name).capitalize(), n=noun)
+    if not out.required and source.chance(0.3) and kind != "boolean":
+        out.default = out.enum[0] if out.enum else source.pick(WORDS) if kind == "string" else source.random.randint(1, 20)
+    return out
+
+
+def made_up_function(source, noun=None):
+    noun = noun or (source.pick(NOUNS) if source.chance(0.6) else source.invented())
+    verb = source.choice(list(VERBS)) if source.chance(0.82) else source.invented()
+    name = f"{verb}_{noun}"
+    if source.chance(0.12):
+        name, verb = noun, None
+    if source.chance(0.15):
+        name = camel_case(name)
+    fields = {}
+    for _ in range(source.weighted({0: 1, 1: 5, 2: 6, 3: 3, 4: 1})):
+        made = made_up_field(source, noun)
+        if made.name != noun:
+            fields[made.name] = made
+    description = None
+    if source.chance(0.75):
+        action = (verb or "use").capitalize()
+        description = source.choice(("{v} a {n}", "{v} the {n}", "{v} {n}s", "{v} one {n}.", "{v} a {n} by its data"))
+        description = description.format(v=action, n=noun)
+    return Function(name, description, list(fields.values()), verb=verb, noun=noun)
+
+
+def known_function(source):
+    entry = source.choice(CATALOGUE)
+    described = source.chance(0.45)
+    fields = []
+    for name, (kind, comment) in entry.fields.items():
+        optional = kind.endswith("?")
+        kind = kind.rstrip("?")
+        enum = kind.split("|") if "|" in kind else None
+        json_type = {"integer": "integer", "decimal": "number", "boolean": "boolean"}.get(kind, "string")
+        fields.append(Field(name, json_type, comment if described else None, enum, required=not optional))
+    name = entry.name if source.chance(0.85) else camel_case(entry.name)
+    makers = {field_name: kind.rstrip("?") for field_name, (kind, _) in entry.fields.items()}
+    description = entry.description if source.chance(0.85) else None
+    return Function(name, description, fields, phrasings=entry.phrasings, makers=makers)
+
+
+def clashes(new, others):
+    """Whether a request could mean both."""
+    for other in others:
+        if plain(new.name) == plain(other.name) or {plain(new.name), plain(other.name)} <= ALIKE:
+            return True
+        if new.noun and new.noun == other.noun and (new.verb == other.verb or not new.verb or not other.verb):
+            return True
+    return False
+
+
+def function_set(source, count=None):
+    """1-4 functions; in one of ten sets two of them share a noun and differ in the verb."""
+    count = count or source.choice((1, 2, 2, 3, 3, 4))
+    functions = []
+    while len(functions) < count:
+        if functions and functions[-1].noun and source.chance(0.1):
+            new = made_up_function(source, functions[-1].noun)
+        else:
+            new = known_function(source) if source.chance(0.45) else made_up_function(source)
+        if not clashes(new, functions):
+            functions.append(new)
+    source.random.shuffle(functions)
+    return functions
+
+
+# ---------------------------------------------------------------- asking for them
+
+
+def quoted(source, value):
+    return value if source.chance(0.75) else f'"{value}"'
+
+
+def request_in_words(source, function):
+    """For a known function: (what the user writes, arguments)."""
+    template = source.phrasing(function.phrasings)
+    arguments = {}
+    for field in function.fields:
+        if "{" + field.name + "}" in template:
+            kind = function.makers[field.name]
+            value = source.choice(field.enum) if field.enum else value_of_kind(source, kind)
+            while value in arguments.values() and not field.enum:
+                value = value_of_kind(source, kind)
+            arguments[field.name] = value
+    text = template.format(**arguments)
+    if source.chance(0.1):
+        text = "Please " + text[0].lower() + text[1:]
+    return text, arguments
+
+
+def argument_phrase(source, field, value):
+    """How the user mentions one argument of a made-up function."""
+    name = spoken(field.name) if source.chance(0.7) else field.name
+    if field.type == "boolean":
+        return f"{name} {'true' if value else 'false'}" if source.chance(0.6) else f"{name} {'on' if value else 'off'}"
+    text = quoted(source, value) if field.type == "string" else str(value)
+    if source.chance(0.5):
+        if field.name in ("city", "place", "room", "location", "country"):
+            return f"in {text}"
+        if field.name in ("name", "title", "label"):
+            return source.choice((f"called {text}", f"named {text}"))
+        if field.name in ("days", "hours", "minutes", "seconds"):
+            return f"for {text} {field.name}"
+    return source.phrasing(ARGUMENT_PHRASES).format(p=name, v=text)
+
+
+def made_up_value(source, field):
+    if field.enum:
+        return source.choice(field.enum)
+    if field.type == "boolean":
+        return source.chance(0.6)
+    if field.type == "string":
+        return source.text(field.name)
+    if field.type == "number" and source.chance(0.6):
+        return round(source.decimal(), 2)
+    return -source.integer() if source.chance(0.02) else source.integer()
+
+
+def request_by_name(source, function):
+    """For a made-up function: (what the user writes, arguments).  Optional fields may stay away."""
+    values = {f.name: made_up_value(source, f) for f in function.fields if f.required or source.chance(0.5)}
+    phrases = [argument_phrase(source, f, values[f.name]) for f in function.fields if f.name in values]
+    source.random.shuffle(phrases)
+    verb = source.choice(VERBS.get(function.verb, [function.verb])) if function.verb else source.choice(("use", "run", "call"))
+    article = source.choice(("the ", "a ", "my ", "", "this "))
+    text = source.phrasing(REQUEST_HEADS).format(v=verb, V=verb.capitalize(), a=article, n=function.noun)
+    if phrases:
+        text += source.choice((" ", ", ", " with ", ": ", ", ")) + source.choice((", ", " and ", ", ")).join(phrases)
+    if source.chance(0.4):
+        text += source.choice((".", "?", "!", " please"))
+    return text, values
+
+
+# ---------------------------------------------------------------- results
+
+
+def listed(parts):
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def result_of(source):
+    """(what the function returns, what the model says about it, the same as a thought)"""
+    roll = source.random.random()
+    if roll < 0.1:
+        value = source.text() if source.chance(0.5) else source.integer()
+        return str(value), f"The result is {value}.", f"The result is {value}."
+    if roll < 0.18:
+        error = source.choice(ERRORS).format(n=source.pick(NOUNS), p=source.invented())
+        return compact({"error": error}), f"The function reported an error: {error}.", "The function failed."
+    if roll < 0.26:
+        done = source.choice(({"status": "ok"}, {"success": True}, {"ok": True}, {"status": "done"}, {"result": "ok"}))
+        return compact(done), "Done.", "It worked."
+    if roll < 0.33:
+        values = [source.text() for _ in range(source.choice((2, 3)))]
+        return compact(values), f"The results are {listed(values)}.", "The result is a list."
+    data = {}
+    for _ in range(source.weighted({1: 4, 2: 4, 3: 2})):
+        if source.chance(0.5):
+            key = source.choice(RESULT_KEYS)
+        else:
+            key = source.choice((source.pick(NOUNS), source.invented(), source.pick(TEXT_FIELDS), source.pick(NUMBER_FIELDS)))
+        number = round(source.decimal(), 1) if source.chance(0.15) else source.integer()
+        data[key] = number if source.chance(0.5) else source.text(key)
+    sentence = listed([f"the {spoken(k)} is {v}" for k, v in data.items()])
+    raw = compact(data) if source.chance(0.7) else json.dumps(data, ensure_ascii=False)
+    return raw, sentence[0].upper() + sentence[1:] + ".", "The result has " + listed([spoken(k) for k in data]) + "."
+
+
+def function_turn(source, effort, functions, chosen=None):
+    function = chosen or source.choice(functions)
+    known = bool(function.phrasings)
+    user, arguments = request_in_words(source, function) if known else request_by_name(source, function)
+    result, final, thought = result_of(source)
+    before = after = None
+    if effort != "low":
+        before, after = f"The request fits {function.name}.", "I have the result."
+    if effort == "high":
+        names = ", ".join(f.name for f in functions)
+        values = "".join(f" {name} is {compact(v) if isinstance(v, bool) else v}." for name, v in arguments.items())
+        before = f"The functions are {names}. {before}{values or ' It takes nothing.'}"
+        after = f"{after} {thought}"
+    return Turn(
+        skill="call", kind="known" if known else "made-up", user=user, final=final, analysis=before,
+        call=(function.name, arguments), result=result, analysis_after=after,
+    )  # fmt: skip
