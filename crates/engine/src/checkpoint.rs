@@ -1,7 +1,7 @@
 //! A checkpoint in Hugging Face layout: `model.safetensors`, or shards with an index beside them.
 //!
 //! Files are memory-mapped and never copied. Everything a file claims is checked before it is
-//! believed: see [`safetensors`] for the file format and [`directory`] for which files belong to a
+//! believed: `safetensors.rs` is the file format, `directory.rs` says which files belong to a
 //! checkpoint. What the tensors mean is not known here; that is `weights.rs`.
 
 mod directory;

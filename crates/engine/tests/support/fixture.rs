@@ -1,6 +1,7 @@
 //! The checkpoints under `tests/fixtures`, and what transformers answers to their prompts.
 //! `reference/make_parity.py` makes both.
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{path::PathBuf, sync::Arc};
 
