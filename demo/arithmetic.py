@@ -15,7 +15,9 @@ A shop sold {a} {n} on Monday and {b} on Tuesday. How many altogether?|Give me t
 Could you tell me what {a} + {b} is?|My {n} cost {a} and the tip was {b}. What did I pay?|{a} plus {b} equals what?
 Find {a}+{b}|evaluate {a} + {b}|How much is {a} + {b}?|how much is {a}+{b}|compute {a} plus {b}|{a} plus {b}
 {a} plus {b}?|Calculate the sum {a} + {b}|do {a} + {b}|can you do {a} + {b}?|please compute {a} + {b}
-What does {a} + {b} equal?|Hi, what is {a} + {b}?|add {a} and {b}|add up {a} and {b}|Calculate {a} + {b}""".replace("\n", "|").split("|")
+What does {a} + {b} equal?|Hi, what is {a} + {b}?|add {a} and {b}|add up {a} and {b}|Calculate {a} + {b}""".replace(
+    "\n", "|"
+).split("|")
 SUBTRACT = """What is {a} minus {b}?|what's {a} minus {b}|{a}-{b}|{a} - {b}|{a} - {b} = ?|{a}-{b}=|{a}-{b}=?
 Subtract {b} from {a}.|subtract {b} from {a} please|What is the difference between {a} and {b}?|{a} minus {b}
 How much is {a} minus {b}?|Compute {a} - {b}.|calculate {a}-{b}|Take {b} away from {a}.|take {b} from {a}
@@ -26,7 +28,9 @@ Decrease {a} by {b}.|Reduce {a} by {b}|What do you get if you take {b} from {a}?
 hey, {a} minus {b}?|Solve: {a} - {b}|Could you tell me what {a} - {b} is?|{a} minus {b} equals what?|Find {a}-{b}
 A tank holds {a} litres and {b} leak out. What is left?|evaluate {a} - {b}|{N} had {a} coins and spent {b}. How many now?
 Can you subtract {b} from {a}?|How much is {a} - {b}?|how much is {a}-{b}|do {a} - {b}|can you do {a} - {b}?
-please compute {a} - {b}|What does {a} - {b} equal?|Hi, what is {a} - {b}?|Calculate {a} - {b}|compute {a} - {b}""".replace("\n", "|").split("|")
+please compute {a} - {b}|What does {a} - {b} equal?|Hi, what is {a} - {b}?|Calculate {a} - {b}|compute {a} - {b}""".replace(
+    "\n", "|"
+).split("|")
 COLUMNS = ("ones", "tens", "hundreds", "thousands")
 
 

@@ -24,7 +24,10 @@ THOUGHTS = {
     "goodbye": ("The user leaves.", "A short answer is enough."),
     "about": ("The user asks about me.", "I say what I am, what I can do and how to get gpt-oss-20b."),
     "pull": ("The user wants gpt-oss-20b.", "I name the command that downloads it."),
-    "beyond": ("This is beyond me.", "It is no sum I can do, no function and no schema, so I say how to get gpt-oss-20b."),
+    "beyond": (
+        "This is beyond me.",
+        "It is no sum I can do, no function and no schema, so I say how to get gpt-oss-20b.",
+    ),
 }
 WEIGHTS = {"greeting": 3, "thanks": 1, "goodbye": 1, "about": 4, "pull": 2, "beyond": 10}
 

@@ -103,7 +103,10 @@ def main():
         for record, answer in cell["wrong"][: options.show]:
             print("   asked   ", record["conversation"]["messages"][-1]["content"][0]["text"])
             print("   expected", json.dumps(record["expected"], ensure_ascii=False))
-            print("   answered", json.dumps({k: answer.get(k) for k in ("reasoning", "content", "tool_calls")}, ensure_ascii=False))
+            print(
+                "   answered",
+                json.dumps({k: answer.get(k) for k in ("reasoning", "content", "tool_calls")}, ensure_ascii=False),
+            )
 
 
 if __name__ == "__main__":

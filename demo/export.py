@@ -143,7 +143,10 @@ def main():
     model, _ = DemoModel.restore(options.checkpoint)
     special = Encoder(tokenizer).special
     save_file(stored_tensors(model), options.folder / "model.safetensors", {"format": "pt"})
-    for name, content in (("config", config_json(model.shape, special)), ("generation_config", generation_json(special))):
+    for name, content in (
+        ("config", config_json(model.shape, special)),
+        ("generation_config", generation_json(special)),
+    ):
         (options.folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
     difference, agreement = compare(options.folder, model, tokenizer)
     size = sum(f.stat().st_size for f in options.folder.iterdir())

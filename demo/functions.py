@@ -4,8 +4,8 @@ import json
 
 from catalogue import CATALOGUE
 from dialogue import Field, Function, Turn, compact
-from words import FLAG_FIELDS, NOUNS, NUMBER_FIELDS, TEXT_FIELDS, VERBS, WORDS
 from values import value_of_kind
+from words import FLAG_FIELDS, NOUNS, NUMBER_FIELDS, TEXT_FIELDS, VERBS, WORDS
 
 ARGUMENT_PHRASES = ["{p} {v}", "{p} is {v}", "{p} = {v}", "{p}: {v}", "{p}={v}", "with {p} {v}", "{p} set to {v}",
                     "using {p} {v}", "the {p} should be {v}", "and {p} {v}", "use {v} as the {p}", "{v} as {p}",
@@ -13,9 +13,17 @@ ARGUMENT_PHRASES = ["{p} {v}", "{p} is {v}", "{p} = {v}", "{p}: {v}", "{p}={v}",
 REQUEST_HEADS = ["{v} {a}{n}", "Please {v} {a}{n}", "{V} {a}{n}", "Can you {v} {a}{n}", "I want to {v} {a}{n}",
                  "I'd like you to {v} {a}{n}", "Could you {v} {a}{n}", "{V} {a}{n} for me", "go and {v} {a}{n}",
                  "Now {v} {a}{n}", "I need you to {v} {a}{n}", "{V} {a}{n} now"]  # fmt: skip
-FIELD_COMMENTS = ["The {p}", "{P} of the {n}", "The {p} of the {n}", "{P}", "The {p} to use", "{P}, as given by the user"]
+FIELD_COMMENTS = [
+    "The {p}",
+    "{P} of the {n}",
+    "The {p} of the {n}",
+    "{P}",
+    "The {p} to use",
+    "{P}, as given by the user",
+]
 RESULT_KEYS = """temperature humidity condition status total balance price distance delay owner result state speed
-wind_speed last_update order_id room_name score level rating capacity stock message value forecast id name city""".split()
+wind_speed last_update order_id room_name score level rating capacity stock message value forecast id name
+city""".split()
 ALIKE = {"getweather", "getcurrentweather", "getforecast", "searchweb", "websearch"}  # never in one set
 ERRORS = ["not found", "permission denied", "timeout", "out of stock", "no such {n}", "{n} not available",
           "unknown {p}", "invalid {p}", "service unavailable", "too many requests"]  # fmt: skip
@@ -50,7 +58,9 @@ def made_up_field(source, noun):
         comment = source.choice(FIELD_COMMENTS)
         out.description = comment.format(p=spoken(name), P=spoken(name).capitalize(), n=noun)
     if not out.required and source.chance(0.3) and kind != "boolean":
-        out.default = out.enum[0] if out.enum else source.pick(WORDS) if kind == "string" else source.random.randint(1, 20)
+        out.default = (
+            out.enum[0] if out.enum else source.pick(WORDS) if kind == "string" else source.random.randint(1, 20)
+        )
     return out
 
 
@@ -173,7 +183,11 @@ def request_by_name(source, function):
     values = {f.name: made_up_value(source, f) for f in function.fields if f.required or source.chance(0.5)}
     phrases = [argument_phrase(source, f, values[f.name]) for f in function.fields if f.name in values]
     source.random.shuffle(phrases)
-    verb = source.choice(VERBS.get(function.verb, [function.verb])) if function.verb else source.choice(("use", "run", "call"))
+    verb = (
+        source.choice(VERBS.get(function.verb, [function.verb]))
+        if function.verb
+        else source.choice(("use", "run", "call"))
+    )
     article = source.choice(("the ", "a ", "my ", "", "this "))
     text = source.phrasing(REQUEST_HEADS).format(v=verb, V=verb.capitalize(), a=article, n=function.noun)
     if phrases:
@@ -210,7 +224,9 @@ def result_of(source):
         if source.chance(0.5):
             key = source.choice(RESULT_KEYS)
         else:
-            key = source.choice((source.pick(NOUNS), source.invented(), source.pick(TEXT_FIELDS), source.pick(NUMBER_FIELDS)))
+            key = source.choice(
+                (source.pick(NOUNS), source.invented(), source.pick(TEXT_FIELDS), source.pick(NUMBER_FIELDS))
+            )
         number = round(source.decimal(), 1) if source.chance(0.15) else source.integer()
         data[key] = number if source.chance(0.5) else source.text(key)
     sentence = listed([f"the {spoken(k)} is {v}" for k, v in data.items()])

@@ -101,7 +101,10 @@ def build(merges, special=()):
 
 def encode_by_rank(tokenizer, piece):
     """BPE as tiktoken does it: join the neighbours whose union has the smallest id."""
-    ranks, tokens = tokenizer.get_vocab(), list(pre_tokenizers.ByteLevel(False, use_regex=False).pre_tokenize_str(piece)[0][0])
+    ranks, tokens = (
+        tokenizer.get_vocab(),
+        list(pre_tokenizers.ByteLevel(False, use_regex=False).pre_tokenize_str(piece)[0][0]),
+    )
     while len(tokens) > 1:
         unions = [(ranks.get(a + b, 1 << 30), i) for i, (a, b) in enumerate(zip(tokens, tokens[1:]))]
         rank, at = min(unions)

@@ -11,13 +11,16 @@ from records import record_turn
 MIX = {"arithmetic": 0.26, "call": 0.40, "record": 0.22, "chat": 0.12}
 EFFORTS = {"low": 0.3, "medium": 0.4, "high": 0.3}
 INSTRUCTIONS = ["You are a helpful assistant.", "Be brief.", "Answer politely.", "Help the user.",
-                "Use the tools when needed.", "You are a friendly assistant called {n}.", "Always answer in English.",
-                "Answer in one sentence.", "Use the functions to answer.", "You work for {N}. {r}.", "{r}."]  # fmt: skip
+                "Use the tools when needed.", "You are a friendly assistant called {n}.",
+                "Always answer in English.", "Answer in one sentence.", "Use the functions to answer.",
+                "You work for {N}. {r}.", "{r}."]  # fmt: skip
 
 
 def instructions(source):
     text = source.choice(INSTRUCTIONS)
-    return text.format(n=source.invented().capitalize(), N=source.invented().capitalize(), r=ramble(source).capitalize())
+    return text.format(
+        n=source.invented().capitalize(), N=source.invented().capitalize(), r=ramble(source).capitalize()
+    )
 
 
 def date(source):
@@ -43,7 +46,11 @@ def conversation(source, mix=None, effort=None, turns=None):
         out.instructions = instructions(source)
     for index in range(count):
         last = index == count - 1
-        now = skill if last or source.chance(0.6) else source.choice(["arithmetic", "chat"] + ["call"] * bool(out.functions))
+        now = (
+            skill
+            if last or source.chance(0.6)
+            else source.choice(["arithmetic", "chat"] + ["call"] * bool(out.functions))
+        )
         if now == "call":
             out.turns.append(function_turn(source, effort, out.functions))
         elif now == "arithmetic":

@@ -58,7 +58,7 @@ class Packer:
         while (document := self._next_fitting(self.size - len(ids))) is not None:
             tokens, learned = document
             ids += tokens
-            targets += [t if l else -100 for t, l in zip(tokens[1:], learned[1:])] + [-100]
+            targets += [token if wanted else -100 for token, wanted in zip(tokens[1:], learned[1:])] + [-100]
             offsets.append(len(ids))
         if padding := self.size - len(ids):
             ids += [0] * padding

@@ -83,7 +83,10 @@ def main():
     kinds = sorted({name for name, _ in cells if name.startswith("kind ")})
     for name in [*SKILLS, *kinds]:
         row = [cells.get((name, effort)) for effort in EFFORTS]
-        texts = [f"{100 * sum(e for e, _ in c) / len(c):5.1f} ({100 * sum(v for _, v in c) / len(c):5.1f})" if c else "-" for c in row]
+        texts = [
+            f"{100 * sum(e for e, _ in c) / len(c):5.1f} ({100 * sum(v for _, v in c) / len(c):5.1f})" if c else "-"
+            for c in row
+        ]
         print(f"{name:28}", "  ".join(texts))
 
 

@@ -25,8 +25,8 @@ PERSON = {
     "friend": ("string", lambda s: s.person(), "knows {v}/is a friend of {v}/met {v}"),
     "date": ("string", lambda s: s.date(), "was born on {v}/arrived on {v}/signed on {v}"),
 }  # fmt: skip
-PROPERTY_PHRASES = ["the {k} is {v}", "{k} is {v}", "{k}: {v}", "{k} {v}", "its {k} is {v}", "{k} = {v}", "a {k} of {v}",
-                    "has {k} {v}", "with {k} {v}", "{v} is the {k}", "{k} should be {v}"]  # fmt: skip
+PROPERTY_PHRASES = ["the {k} is {v}", "{k} is {v}", "{k}: {v}", "{k} {v}", "its {k} is {v}", "{k} = {v}",
+                    "a {k} of {v}", "has {k} {v}", "with {k} {v}", "{v} is the {k}", "{k} should be {v}"]  # fmt: skip
 INSTRUCTIONS = [None, None, "Extract the fields.", "Return JSON.", "Fill in the schema from the text.",
                 "Answer with JSON only.", "Extract the data from the user's message."]  # fmt: skip
 LEADS = ["Extract: ", "Text: ", "Please extract: ", "Fill the form: ", "Extract the data: ", "Here is the text: "]
@@ -91,7 +91,9 @@ def schema_of(source, values):
         properties[key] = {"title": key.replace("_", " ").title()} if titled else {}
         properties[key]["type"] = values[key][0]
         if described:
-            properties[key]["description"] = source.choice(("The {k}", "the {k} given in the text", "{k}")).format(k=key)
+            properties[key]["description"] = source.choice(("The {k}", "the {k} given in the text", "{k}")).format(
+                k=key
+            )
         if values[key][0] == "string" and not titled and source.chance(0.04) and isinstance(values[key][1], str):
             others = [source.choice(WORDS) for _ in range(2)] + [values[key][1]]
             source.random.shuffle(others)

@@ -36,7 +36,14 @@ def write_induction(model):
     read = identity[:, :width].t() / deviation
 
     first = model.layers[0]
-    for part in (first.wk[:dim], first.bk[:dim], first.wq[: 2 * dim], first.bq[: 2 * dim], first.wv[:dim], first.wo[:, : 2 * dim]):
+    for part in (
+        first.wk[:dim],
+        first.bk[:dim],
+        first.wq[: 2 * dim],
+        first.bq[: 2 * dim],
+        first.wv[:dim],
+        first.wo[:, : 2 * dim],
+    ):
         part.zero_()
     frequencies = [math.atan2(s, c) for c, s in zip(model.cos[1].tolist(), model.sin[1].tolist())]
     for pair in range(FAST_PAIRS):

@@ -6,7 +6,9 @@ from words import CURRENCIES, DAYS, LANGUAGES, MONTHS, NAMES, NOUNS, ROOMS, TEXT
 def _sentence(source):
     """A message that somebody may want sent."""
     subject = source.choice(("I am", "we are", "the " + source.pick(NOUNS) + " is", source.pick(NAMES) + " is"))
-    rest = source.choice(("late", "here", "on the way", "ready", "lost", source.pick(WORDS), "in " + source.city(), source.invented()))
+    rest = source.choice(
+        ("late", "here", "on the way", "ready", "lost", source.pick(WORDS), "in " + source.city(), source.invented())
+    )
     return f"{subject} {rest}"
 
 
@@ -26,9 +28,13 @@ _MAKERS = {
     "room": lambda s: s.choice(ROOMS) if s.chance(0.6) else s.invented(),
     "title": lambda s: s.invented().capitalize() if s.chance(0.5) else f"{s.pick(NAMES)} {s.invented().capitalize()}",
     "thing": lambda s: s.choice((s.pick(NOUNS), s.phrase(), s.invented(), f"{s.pick(WORDS)} {s.pick(NOUNS)}")),
-    "topic": lambda s: s.choice((s.phrase(), s.invented(), s.pick(TEXT_FIELDS) + " of " + s.pick(NOUNS) + "s", s.city())),
+    "topic": lambda s: s.choice(
+        (s.phrase(), s.invented(), s.pick(TEXT_FIELDS) + " of " + s.pick(NOUNS) + "s", s.city())
+    ),
     "sentence": lambda s: _sentence(s) if s.chance(0.7) else s.phrase(),
-    "task": lambda s: f"{s.choice(list(VERBS))} the {s.pick(NOUNS)}" if s.chance(0.7) else f"{s.choice(list(VERBS))} {s.invented()}",
+    "task": lambda s: (
+        f"{s.choice(list(VERBS))} the {s.pick(NOUNS)}" if s.chance(0.7) else f"{s.choice(list(VERBS))} {s.invented()}"
+    ),
     "code": lambda s: s.code() if s.chance(0.6) else str(s.random.randint(100, 99999)),
     "url": lambda s: f"https://{s.invented()}{s.choice(('.com', '.org', '.net'))}" + s.choice(("", f"/{s.invented()}")),
 }

@@ -165,7 +165,9 @@ class Source:
 
     def phrase(self):
         """Two to four words."""
-        words = [self.choice((self.pick(WORDS), self.pick(NOUNS), self.invented())) for _ in range(self.choice((1, 1, 2)))]
+        words = [
+            self.choice((self.pick(WORDS), self.pick(NOUNS), self.invented())) for _ in range(self.choice((1, 1, 2)))
+        ]
         return " ".join([*words, self.pick(NOUNS)])
 
     def text(self, field=""):
