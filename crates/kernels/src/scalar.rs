@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::bf16::Bf16Matrix;
-use crate::mxfp4::{BLOCK, DOUBLED_VALUES, Mxfp4Matrix, half_scale};
+use crate::mxfp4::{BLOCK, BLOCK_BYTES, DOUBLED_VALUES, Mxfp4Matrix, half_scale};
 use crate::q8::{Q8Rows, correction, stored_position};
 
 /// Columns of a weight row that are widened at a time. Their products are summed by themselves,
@@ -20,9 +20,12 @@ fn bf16_at(bytes: &[u8], i: usize) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])) << 16)
 }
 
-/// Twice element `i` of a row of MXFP4 codes.
-fn doubled_value(blocks: &[u8], i: usize) -> i8 {
-    DOUBLED_VALUES[usize::from(blocks[i / 2] >> (4 * (i % 2)) & 0xf)]
+/// Twice the values in a byte of MXFP4 codes.
+fn doubled_values(byte: u8) -> [i8; 2] {
+    [
+        DOUBLED_VALUES[usize::from(byte & 0xf)],
+        DOUBLED_VALUES[usize::from(byte >> 4)],
+    ]
 }
 
 fn f16_to_f32(bits: u16) -> f32 {
@@ -242,9 +245,14 @@ pub(crate) fn matmul_f32_bf16_transposed(
 
 pub(crate) fn matmul_f32_mxfp4(w: Mxfp4Matrix<'_>, rows: Range<usize>, x: &[f32], out: &mut [f32]) {
     matmul(rows, w.cols(), x, out, |row, start, weights| {
-        let (blocks, scales) = (w.row_blocks(row), w.row_scales(row));
-        for (i, weight) in (start..).zip(weights) {
-            *weight = f32::from(doubled_value(blocks, i)) * half_scale(scales[i / BLOCK]);
+        let blocks = w.row_blocks(row)[start / 2..].chunks_exact(BLOCK_BYTES);
+        let scales = &w.row_scales(row)[start / BLOCK..];
+        for ((codes, scale), out) in blocks.zip(scales).zip(weights.chunks_exact_mut(BLOCK)) {
+            for (pair, byte) in out.chunks_exact_mut(2).zip(codes) {
+                for (weight, value) in pair.iter_mut().zip(doubled_values(*byte)) {
+                    *weight = f32::from(value) * half_scale(*scale);
+                }
+            }
         }
     });
 }
@@ -256,24 +264,36 @@ pub(crate) fn matmul_q8_mxfp4(
     out: &mut [f32],
 ) {
     let n = x.rows();
+    out.fill(0.0);
     if n == 0 {
         return;
     }
     for (row, out) in rows.zip(out.chunks_exact_mut(n)) {
-        let (codes, weight_scales) = (w.row_blocks(row), w.row_scales(row));
-        for (j, out) in out.iter_mut().enumerate() {
-            let (values, scales) = (x.row_values(j), x.row_scales(j));
-            *out = 0.0;
-            for (block, &scale) in scales.iter().enumerate() {
-                let elements = block * BLOCK..(block + 1) * BLOCK;
-                let dot: i32 = elements
-                    .map(|c| {
-                        let value = values[stored_position(c, w.cols())];
-                        i32::from(doubled_value(codes, c)) * i32::from(value)
-                    })
-                    .sum();
-                *out += dot as f32 * (half_scale(weight_scales[block]) * scale);
+        let blocks = w
+            .row_blocks(row)
+            .chunks_exact(BLOCK_BYTES)
+            .zip(w.row_scales(row));
+        for (block, (codes, scale)) in blocks.enumerate() {
+            let mut even = [0; BLOCK / 2];
+            let mut odd = [0; BLOCK / 2];
+            for ((even, odd), byte) in even.iter_mut().zip(&mut odd).zip(codes) {
+                [*even, *odd] = doubled_values(*byte);
+            }
+            let first_even = stored_position(block * BLOCK, w.cols());
+            let first_odd = stored_position(block * BLOCK + 1, w.cols());
+            for (j, out) in out.iter_mut().enumerate() {
+                let values = x.row_values(j);
+                let dot = dot_i8(&even, &values[first_even..]) + dot_i8(&odd, &values[first_odd..]);
+                *out += dot as f32 * (half_scale(*scale) * x.row_scales(j)[block]);
             }
         }
     }
+}
+
+/// The dot product of half a block with as many values.
+fn dot_i8(a: &[i8; BLOCK / 2], b: &[i8]) -> i32 {
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| i32::from(*a) * i32::from(*b))
+        .sum()
 }

@@ -22,6 +22,7 @@ mod elementwise;
 mod exp;
 mod matmul_f32;
 mod matmul_q8;
+mod matmul_transposed;
 mod quantize;
 mod vector;
 
@@ -107,7 +108,7 @@ impl Avx2 {
         out: &mut [f32],
     ) {
         // SAFETY: `self` proves that the processor has the instructions.
-        unsafe { matmul_f32::matmul_f32_bf16_transposed(w, cols, x, out) };
+        unsafe { matmul_transposed::matmul_f32_bf16_transposed(w, cols, x, out) };
     }
 
     pub(crate) fn matmul_f32_mxfp4(

@@ -60,7 +60,8 @@ pub(super) fn swiglu(gate_up: &[f32], alpha: f32, limit: f32, out: &mut [f32]) {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn swiglu_of_eight(gate_up: &[f32; 2 * LANES], alpha: f32, limit: f32) -> __m256 {
-    let [low, high] = [0, 1].map(|half| load(&gate_up.as_chunks::<LANES>().0[half]));
+    let (halves, _) = gate_up.as_chunks::<LANES>();
+    let (low, high) = (load(&halves[0]), load(&halves[1]));
     // Both come out in the order 0 1 4 5 2 3 6 7.
     let gate = _mm256_shuffle_ps::<0b10_00_10_00>(low, high);
     let up = _mm256_shuffle_ps::<0b11_01_11_01>(low, high);

@@ -14,21 +14,20 @@ pub(super) fn quantize_q8_row(
     scales: &mut [f32],
     corrections: &mut [i32],
 ) {
+    let cols = x.len();
     let (blocks, _) = x.as_chunks::<BLOCK>();
     let (values, _) = values.as_chunks_mut::<{ BLOCK / 2 }>();
     let outputs = scales.iter_mut().zip(corrections);
     for (block, (x, (scale, correction_out))) in blocks.iter().zip(outputs).enumerate() {
-        let x = [0, 1, 2, 3].map(|i| load(&x.as_chunks::<LANES>().0[i]));
+        let (x, _) = x.as_chunks::<LANES>();
 
         // As integers the magnitudes compare like the numbers, with NaN above infinity.
-        let magnitude = |v| {
-            let bits = _mm256_castps_si256(v);
-            _mm256_and_si256(bits, _mm256_set1_epi32(0x7fff_ffff))
-        };
-        let largest = _mm256_max_epu32(
-            _mm256_max_epu32(magnitude(x[0]), magnitude(x[1])),
-            _mm256_max_epu32(magnitude(x[2]), magnitude(x[3])),
-        );
+        let mut largest = _mm256_setzero_si256();
+        for x in x {
+            let bits = _mm256_castps_si256(load(x));
+            let magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fff_ffff));
+            largest = _mm256_max_epu32(largest, magnitude);
+        }
         let max = f32::from_bits(max_u32(largest));
 
         *scale = if max.is_finite() {
@@ -36,29 +35,23 @@ pub(super) fn quantize_q8_row(
         } else {
             f32::NAN
         };
-        let quantised = if max.is_finite() && max > 0.0 {
-            x.map(|x| {
-                let fraction = _mm256_div_ps(x, _mm256_set1_ps(max));
-                _mm256_cvtps_epi32(_mm256_mul_ps(fraction, _mm256_set1_ps(127.0)))
-            })
-        } else {
-            [_mm256_setzero_si256(); 4]
-        };
-
-        let [q0, q1, q2, q3] = quantised;
-        let total = _mm256_add_epi32(_mm256_add_epi32(q0, q1), _mm256_add_epi32(q2, q3));
+        let mut quantised = [_mm256_setzero_si256(); BLOCK / LANES];
+        let mut total = _mm256_setzero_si256();
+        if max.is_finite() && max > 0.0 {
+            for (quantised, x) in quantised.iter_mut().zip(x) {
+                let fraction = _mm256_div_ps(load(x), _mm256_set1_ps(max));
+                *quantised = _mm256_cvtps_epi32(_mm256_mul_ps(fraction, _mm256_set1_ps(127.0)));
+                total = _mm256_add_epi32(total, *quantised);
+            }
+        }
         *correction_out = correction(sum_i32(total));
 
         let (even, odd) = split_even_odd(quantised);
-        let first = stored_position(block * BLOCK, x_len(blocks)) / (BLOCK / 2);
-        let second = stored_position(block * BLOCK + 1, x_len(blocks)) / (BLOCK / 2);
+        let first = stored_position(block * BLOCK, cols) / (BLOCK / 2);
+        let second = stored_position(block * BLOCK + 1, cols) / (BLOCK / 2);
         store_i8x16(&mut values[first], even);
         store_i8x16(&mut values[second], odd);
     }
-}
-
-fn x_len(blocks: &[[f32; BLOCK]]) -> usize {
-    blocks.len() * BLOCK
 }
 
 /// Narrows 32 integers to bytes: those at even positions, those at odd ones.

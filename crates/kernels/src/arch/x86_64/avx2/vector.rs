@@ -12,6 +12,33 @@ pub(super) fn padded<T: Copy + Default, const N: usize>(tail: &[T]) -> [T; N] {
     array
 }
 
+/// A run of elements cut up for registers of `N` of them.
+#[derive(Clone, Copy)]
+pub(super) struct Registers<'a, T, const N: usize> {
+    pub(super) whole: &'a [[T; N]],
+    /// What is left, then zeros.
+    pub(super) tail: [T; N],
+}
+
+impl<'a, T: Copy + Default, const N: usize> Registers<'a, T, N> {
+    #[inline]
+    pub(super) fn new(elements: &'a [T]) -> Self {
+        let (whole, tail) = elements.as_chunks();
+        Self {
+            whole,
+            tail: padded(tail),
+        }
+    }
+}
+
+/// Asks for the cache line `bytes` after the start of `a`. A hint: the address is never read.
+#[inline]
+pub(super) fn prefetch<T>(a: &T, bytes: usize) {
+    let address = std::ptr::from_ref(a).cast::<i8>().wrapping_add(bytes);
+    // SAFETY: a prefetch of any address is without effect on memory and never faults.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
+}
+
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn load(a: &[f32; 8]) -> __m256 {
@@ -28,14 +55,14 @@ pub(super) fn store(a: &mut [f32; 8], v: __m256) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn store4(a: &mut [f32; 4], v: __m128) {
-    // SAFETY: `a` is 16 writable bytes; the store needs no alignment.
-    unsafe { _mm_storeu_ps(a.as_mut_ptr(), v) }
+pub(super) fn load_u8x16(a: &[u8; 16]) -> __m128i {
+    // SAFETY: `a` is 16 readable bytes; the load needs no alignment.
+    unsafe { _mm_loadu_si128(a.as_ptr().cast()) }
 }
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn load_u8x16(a: &[u8; 16]) -> __m128i {
+pub(super) fn load_i8x16(a: &[i8; 16]) -> __m128i {
     // SAFETY: `a` is 16 readable bytes; the load needs no alignment.
     unsafe { _mm_loadu_si128(a.as_ptr().cast()) }
 }
@@ -137,4 +164,16 @@ pub(super) fn max(v: __m256) -> f32 {
     let v = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
     let v = _mm_max_ps(v, _mm_movehl_ps(v, v));
     _mm_cvtss_f32(_mm_max_ss(v, _mm_movehdup_ps(v)))
+}
+
+/// Adds four sums to column `j` of `out` `[up to 4, n]`.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn add_column(sums: __m128, out: &mut [f32], n: usize, j: usize) {
+    let mut four = [0.0; 4];
+    // SAFETY: `four` is 16 writable bytes; the store needs no alignment.
+    unsafe { _mm_storeu_ps(four.as_mut_ptr(), sums) };
+    for (out, sum) in out.chunks_exact_mut(n).zip(four) {
+        out[j] += sum;
+    }
 }
