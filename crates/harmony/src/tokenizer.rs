@@ -11,6 +11,8 @@ mod error;
 mod json;
 mod o200k_split;
 mod regex_split;
+#[cfg(test)]
+mod tests;
 mod unicode;
 
 use std::fmt;

@@ -3,10 +3,8 @@
 use regex_automata::meta::Regex;
 
 use super::error::{TokenizerError, shorten};
+use super::regex_split::compile;
 use crate::TokenId;
-
-/// Bounds what a hostile list of tokens may compile to.
-const MAX_NFA_BYTES: usize = 64 << 20;
 
 /// One such token.
 pub(crate) struct AddedToken<'f> {
@@ -46,17 +44,14 @@ impl AddedTokens {
             }
             // The first pattern that matches wins, so the longest have to come first.
             tokens.sort_by_key(|token| std::cmp::Reverse(token.text.len()));
-            let patterns: Vec<_> = tokens
+            let patterns: Vec<String> = tokens
                 .iter()
                 .map(|t| regex_syntax::escape(t.text))
                 .collect();
-            let regex = Regex::builder()
-                .configure(Regex::config().nfa_size_limit(Some(MAX_NFA_BYTES)))
-                .build_many(&patterns)
-                .map_err(|e| TokenizerError::Pattern {
-                    pattern: shorten(&patterns.join("|")),
-                    reason: format!("added tokens: {e}"),
-                })?;
+            let regex = compile(&patterns).map_err(|reason| TokenizerError::Pattern {
+                pattern: shorten(&patterns.join("|")),
+                reason: format!("it stands for added_tokens; {reason}"),
+            })?;
             stages.push(Stage {
                 regex,
                 ids: tokens.iter().map(|t| t.id).collect(),

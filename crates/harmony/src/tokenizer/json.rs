@@ -152,13 +152,12 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
             }
         })?;
     check_model(&file.model)?;
-    if !file.normalizer.is_null() {
+    if !is_identity(&file.normalizer) {
         return Err(unsupported_value("normalizer", &file.normalizer));
     }
     if file.decoder["type"] != "ByteLevel" {
         return Err(unsupported_value("decoder", &file.decoder));
     }
-    let splits = splits(&file.pre_tokenizer)?;
     let mut tokens = Tokens::default();
     for (text, &id) in &file.model.vocab {
         tokens.add_from_vocab(text, id)?;
@@ -199,11 +198,13 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
         merges: Merges::Listed(merges(&file.model, &vocab)?),
         whole_piece_first: file.model.ignore_merges,
     };
+    added.retain(|token| !vocab.specials().contains_key(&token.id));
     Ok(Tokenizer {
+        // Last, being the slowest to find fault.
+        splits: splits(&file.pre_tokenizer)?,
+        added: AddedTokens::new(&added)?,
         vocab,
         bpe,
-        splits,
-        added: AddedTokens::new(&added)?,
     })
 }
 
@@ -216,6 +217,15 @@ fn unsupported(field: &'static str, value: &str) -> TokenizerError {
 
 fn unsupported_value(field: &'static str, value: &Value) -> TokenizerError {
     unsupported(field, &value.to_string())
+}
+
+/// No normalizer, or a list of none.
+fn is_identity(normalizer: &Value) -> bool {
+    normalizer.is_null()
+        || normalizer["type"] == "Sequence"
+            && normalizer["normalizers"]
+                .as_array()
+                .is_some_and(Vec::is_empty)
 }
 
 fn check_model(model: &Model) -> Result<(), TokenizerError> {
@@ -338,6 +348,12 @@ impl<'f> Tokens<'f> {
         let id = id as TokenId;
         match slot {
             Some(other) if other.text != text => return Err(duplicate(id, other.text, text)),
+            Some(other) if !special && other.bytes != text.as_bytes() => {
+                return Err(unsupported(
+                    "added_tokens[] that means other bytes in model.vocab",
+                    text,
+                ));
+            }
             Some(other) => other.findable &= !special,
             None => {
                 *slot = Some(TokenEntry {

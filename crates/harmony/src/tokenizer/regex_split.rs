@@ -67,18 +67,15 @@ impl RegexSplit {
         for part in &parts {
             check(part).map_err(fail)?;
         }
-        let compile = |parts: &[String]| {
-            Regex::builder()
-                .configure(Regex::config().nfa_size_limit(Some(MAX_NFA_BYTES)))
-                .build_many(parts)
-                .map_err(|e| fail(e.to_string()))
-        };
         Ok(Self {
-            regex: compile(&parts)?,
+            regex: compile(&parts).map_err(fail)?,
             trailing_space: match trailing_space {
                 Some((pattern, rest)) => Some(TrailingSpace {
                     pattern,
-                    after: rest.map(|rest| compile(&[rest])).transpose()?,
+                    after: rest
+                        .map(|rest| compile(&[rest]))
+                        .transpose()
+                        .map_err(fail)?,
                 }),
                 None => None,
             },
@@ -131,6 +128,17 @@ impl TrailingSpace {
         let input = Input::new(text).range(start..).anchored(Anchored::Yes);
         self.after.as_ref()?.find(input).map(|found| found.end())
     }
+}
+
+/// One regex of several patterns, of which the first that matches at a place wins; or why there is none.
+pub(super) fn compile(patterns: &[String]) -> Result<Regex, String> {
+    Regex::builder()
+        .configure(Regex::config().nfa_size_limit(Some(MAX_NFA_BYTES)))
+        .build_many(patterns)
+        .map_err(|error| match error.size_limit() {
+            Some(limit) => format!("compiled it exceeds the size limit of {limit} bytes"),
+            None => error.to_string(),
+        })
 }
 
 /// Splits a pattern at the `|` that are in no group and no class.

@@ -1,15 +1,16 @@
 //! Random text that visits every corner of the split patterns.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 /// A small generator (SplitMix64). Seeded afresh for every run; `FREEWAY_TEST_SEED` repeats one.
-pub(crate) struct Random {
-    pub(crate) seed: u64,
+pub(super) struct Random {
+    seed: u64,
     state: u64,
 }
 
 impl Random {
-    pub(crate) fn fresh() -> Self {
+    pub(super) fn fresh() -> Self {
         let seed = match std::env::var("FREEWAY_TEST_SEED") {
             Ok(seed) => seed.parse().expect("FREEWAY_TEST_SEED is a number"),
             Err(_) => RandomState::new().hash_one(0),
@@ -17,7 +18,7 @@ impl Random {
         Self { seed, state: seed }
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -25,16 +26,16 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(crate) fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
-    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }
 
     /// A random text of a few dozen characters.
-    pub(crate) fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         let mut text = String::new();
         // A text keeps to a few kinds, so that the interesting neighbours meet often.
         let kinds: Vec<usize> = (0..1 + self.below(6))
@@ -54,6 +55,13 @@ impl Random {
             }
         }
         text
+    }
+}
+
+/// How to repeat the run, for the message of a failed assertion.
+impl fmt::Display for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FREEWAY_TEST_SEED={}", self.seed)
     }
 }
 
