@@ -1,4 +1,55 @@
-//! The `freeway` command.
+//! The `freeway` command: reads what was typed, wires the crates together, prints.
+//!
+//! This is the one crate with I/O policy: exit codes, environment variables, standard streams. Exit
+//! codes are 0 for success, 1 for a failure at run time, 2 for a wrong command line, 130 when the
+//! user interrupted.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod args;
+mod commands;
+mod hub_cache;
+mod interrupt;
+mod local_model;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// A fault in how the command was called, reported with exit code 2 as clap's own are.
+#[derive(Debug)]
+struct UsageError(String);
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Chat(args) => commands::chat::run(args),
+        Command::Score(args) => commands::score::run(args),
+        Command::Synth(args) => commands::synth::run(args),
+        Command::Harmony(args) => commands::harmony::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            // The reader (`| head`) has seen enough: that is not a failure.
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("error: {error:#}");
+        ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+    })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,237 @@
+//! What can be typed: the command line, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run gpt-oss on your own machine, from one binary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "freeway",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Chat(ChatArgs),
+    Score(ScoreArgs),
+    Synth(SynthArgs),
+    Harmony(HarmonyArgs),
+}
+
+/// Where the model comes from and how it is run.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// `demo`, a checkpoint directory, or a hub id such as openai/gpt-oss-20b that is in the local
+    /// Hugging Face cache [default: openai/gpt-oss-20b if it is there, else demo]
+    #[arg(long, short, env = "FREEWAY_MODEL", value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+
+    /// Compute threads [default: one per core]
+    #[arg(long, env = "FREEWAY_THREADS", value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+
+    /// Compute in 32-bit floats with the weights as stored: slower, the reference for the default
+    #[arg(long)]
+    pub(crate) exact: bool,
+}
+
+/// Ask the model something, once or in a conversation
+///
+/// With a PROMPT it answers once. Without one it opens a conversation in a terminal, or reads the
+/// prompt from standard input in a pipe.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  freeway chat \"What is 27 + 58?\"
+  freeway chat --effort high --seed 7 \"Is 391 prime?\"
+  freeway chat --tools weather.json --json \"Is it raining in Oslo?\"
+  git diff | freeway chat --model ~/models/gpt-oss-20b --system \"Review this change.\"
+
+A tools file is a JSON array of functions, each {\"name\", \"description\", \"parameters\"}, or of
+{\"type\": \"function\", \"function\": {…}} as in the OpenAI API.
+
+Exit codes: 0 answered, 1 failed, 2 wrong command line, 130 interrupted.")]
+pub(crate) struct ChatArgs {
+    /// The question; `-` reads it from standard input
+    pub(crate) prompt: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// How long the model may think before it answers
+    #[arg(long, short, value_enum, default_value_t = Effort::Medium)]
+    pub(crate) effort: Effort,
+
+    /// Instructions that stand above the conversation
+    #[arg(long, short, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+
+    /// Functions the model may call, from a JSON file
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) tools: Option<PathBuf>,
+
+    /// Ask for an answer in JSON of this schema; the model is told so, its output is not forced
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) schema: Option<PathBuf>,
+
+    /// Answer Harmony conversations from a file of JSON lines, one answer for each line
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["prompt", "system", "tools", "schema"])]
+    pub(crate) conversation: Option<PathBuf>,
+
+    /// Randomness: 0 always takes the likeliest token [default: as the model's files say, else 1]
+    #[arg(long, short, value_name = "T", allow_negative_numbers = true)]
+    pub(crate) temperature: Option<f32>,
+
+    /// Sample only from the likeliest tokens that together have this probability [default: 1]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub(crate) top_p: Option<f32>,
+
+    /// The same seed and prompt give the same answer, byte for byte [default: a new one each time]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// Stop after this many tokens, reasoning included [default: what the context holds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_tokens: Option<u32>,
+
+    /// The date that the model is told [default: today, in UTC]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+
+    /// Do not print the reasoning
+    #[arg(long)]
+    pub(crate) hide_reasoning: bool,
+
+    /// Print one JSON object: reasoning, content, tool_calls, usage, timings
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Effort {
+    Low,
+    Medium,
+    High,
+}
+
+/// Print how likely the model finds each token of a text
+///
+/// Prints the natural-log probability of each token given those before it, and the perplexity of
+/// the whole. With --tokens no tokenizer file is needed.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("input").required(true).args(["file", "tokens"]))]
+pub(crate) struct ScoreArgs {
+    /// A text file; `-` reads standard input
+    pub(crate) file: Option<PathBuf>,
+
+    /// Token ids instead of a text, separated by commas
+    #[arg(long, value_name = "ID,ID,…", value_delimiter = ',')]
+    pub(crate) tokens: Option<Vec<u32>>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// Also write the raw logits, 32-bit floats [tokens, vocabulary], as tensor `logits`
+    #[arg(long, value_name = "F.safetensors")]
+    pub(crate) logits_out: Option<PathBuf>,
+
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Write a random checkpoint of an exact gpt-oss shape, for tests and benchmarks
+///
+/// The files have the names, shapes and types of the published checkpoints; the weights are noise
+/// from the seed, so the same command writes the same bytes.
+#[derive(Debug, Args)]
+pub(crate) struct SynthArgs {
+    /// The shape to start from; the flags below change single dimensions
+    #[arg(long, value_enum, default_value_t = Preset::Tiny)]
+    pub(crate) preset: Preset,
+
+    /// A new or empty directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// Seed of the weights
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Transformer layers
+    #[arg(long, value_name = "N")]
+    pub(crate) layers: Option<usize>,
+    /// Width of the residual stream, a multiple of 32
+    #[arg(long, value_name = "N")]
+    pub(crate) hidden: Option<usize>,
+    /// Width inside an expert, a multiple of 32
+    #[arg(long, value_name = "N")]
+    pub(crate) intermediate: Option<usize>,
+    /// Experts in each layer
+    #[arg(long, value_name = "N")]
+    pub(crate) experts: Option<usize>,
+    /// Experts that each token uses
+    #[arg(long, value_name = "N")]
+    pub(crate) experts_per_token: Option<usize>,
+    /// Query heads
+    #[arg(long, value_name = "N")]
+    pub(crate) heads: Option<usize>,
+    /// Key and value heads; divides the query heads
+    #[arg(long, value_name = "N")]
+    pub(crate) kv_heads: Option<usize>,
+    /// Width of a head, even
+    #[arg(long, value_name = "N")]
+    pub(crate) head_dim: Option<usize>,
+    /// Vocabulary rows
+    #[arg(long, value_name = "N")]
+    pub(crate) vocab: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// A few hundred kilobytes
+    Tiny,
+    /// gpt-oss-20b: 13.8 GB
+    #[value(name = "20b")]
+    Gpt20b,
+    /// gpt-oss-120b: 65.2 GB
+    #[value(name = "120b")]
+    Gpt120b,
+}
+
+/// Turn conversations into Harmony tokens and back
+#[derive(Debug, Args)]
+pub(crate) struct HarmonyArgs {
+    #[command(subcommand)]
+    pub(crate) command: HarmonyCommand,
+
+    /// A `tokenizer.json` [default: o200k_harmony, the one of gpt-oss]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) tokenizer: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HarmonyCommand {
+    /// Read a conversation as JSON, print the token ids to complete as a JSON array
+    Render {
+        /// Render all of it as training data: nothing dropped, the last `<|return|>` kept
+        #[arg(long)]
+        training: bool,
+    },
+    /// Read token ids as a JSON array, print the messages as JSON
+    Parse,
+    /// Read text, print its token ids; special tokens in the text stay text
+    Tokenize {
+        /// The other way: read ids, print the text
+        #[arg(long)]
+        decode: bool,
+    },
+}

@@ -1,0 +1,6 @@
+//! The subcommands, one file each.
+
+pub(crate) mod chat;
+pub(crate) mod harmony;
+pub(crate) mod score;
+pub(crate) mod synth;

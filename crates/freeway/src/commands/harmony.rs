@@ -1,0 +1,103 @@
+//! `freeway harmony`: conversations to tokens and back, on standard input and output.
+
+use std::fs;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use harmony::{Conversation, Encoding, ParserOptions, ParserStart, TokenId, Tokenizer};
+
+use crate::args::{HarmonyArgs, HarmonyCommand};
+
+/// A longer input is a mistake: no context holds that many tokens.
+const MAX_INPUT_BYTES: u64 = 256 << 20;
+
+pub(crate) fn run(args: HarmonyArgs) -> anyhow::Result<ExitCode> {
+    let input = read_stdin()?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match args.command {
+        HarmonyCommand::Render { training } => {
+            let encoding = encoding(args.tokenizer.as_deref())?;
+            let conversation = Conversation::from_json(utf8(&input)?)?;
+            let tokens = if training {
+                encoding.render_for_training(&conversation)
+            } else {
+                encoding.render_for_completion(&conversation)
+            };
+            serde_json::to_writer(&mut out, &tokens)?;
+            writeln!(out)?;
+        }
+        HarmonyCommand::Parse => {
+            let encoding = encoding(args.tokenizer.as_deref())?;
+            let tokens = token_ids(&input)?;
+            // Rendered conversations begin with a role; completions continue `<|start|>assistant`.
+            let start = match tokens.first() {
+                Some(&token) if token == encoding.special_tokens().start => ParserStart::Message,
+                _ => ParserStart::AfterAssistant,
+            };
+            let options = ParserOptions {
+                start,
+                ..ParserOptions::default()
+            };
+            let messages = encoding.parse(&tokens, options);
+            serde_json::to_writer(&mut out, &messages)?;
+            writeln!(out)?;
+        }
+        HarmonyCommand::Tokenize { decode: true } => {
+            let tokenizer = tokenizer(args.tokenizer.as_deref())?;
+            let tokens = token_ids(&input)?;
+            if let Some(&id) = tokens
+                .iter()
+                .find(|&&id| tokenizer.token_bytes(id).is_none())
+            {
+                bail!("{id} is no token of this tokenizer");
+            }
+            out.write_all(&tokenizer.decode(&tokens))?;
+        }
+        HarmonyCommand::Tokenize { decode: false } => {
+            let tokenizer = tokenizer(args.tokenizer.as_deref())?;
+            serde_json::to_writer(&mut out, &tokenizer.encode_bytes(&input))?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_stdin() -> anyhow::Result<Vec<u8>> {
+    let mut input = Vec::new();
+    io::stdin()
+        .take(MAX_INPUT_BYTES + 1)
+        .read_to_end(&mut input)?;
+    if input.len() as u64 > MAX_INPUT_BYTES {
+        bail!("the input is larger than {} MiB", MAX_INPUT_BYTES >> 20);
+    }
+    Ok(input)
+}
+
+fn utf8(input: &[u8]) -> anyhow::Result<&str> {
+    std::str::from_utf8(input).context("the input is not UTF-8 text")
+}
+
+fn token_ids(input: &[u8]) -> anyhow::Result<Vec<TokenId>> {
+    serde_json::from_slice(input).context("the input is not a JSON array of token ids")
+}
+
+fn tokenizer(path: Option<&Path>) -> anyhow::Result<Arc<Tokenizer>> {
+    let Some(path) = path else {
+        return Ok(Tokenizer::o200k_harmony());
+    };
+    let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let tokenizer = Tokenizer::from_tokenizer_json(&json)
+        .with_context(|| format!("cannot use {}", path.display()))?;
+    Ok(Arc::new(tokenizer))
+}
+
+fn encoding(path: Option<&Path>) -> anyhow::Result<Encoding> {
+    Ok(match path {
+        None => Encoding::gpt_oss(),
+        Some(_) => Encoding::new(tokenizer(path)?)?,
+    })
+}

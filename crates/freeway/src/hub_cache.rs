@@ -1,0 +1,83 @@
+//! Finds checkpoints in the local Hugging Face cache, read-only and offline.
+//!
+//! The cache holds `models--ORG--NAME/refs/main`, a file with a revision, beside
+//! `models--ORG--NAME/snapshots/REVISION/`, the files of that revision. It is shared with every
+//! other program that uses the hub, so whatever they fetched is found here.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// The model that is used when none is named and it is present.
+pub(crate) const PREFERRED_MODEL: &str = "openai/gpt-oss-20b";
+
+/// The directory of the cache: `HF_HUB_CACHE`, else `$HF_HOME/hub`, else the hub's default place.
+pub(crate) fn directory() -> Option<PathBuf> {
+    let variable = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    variable("HF_HUB_CACHE")
+        .or_else(|| variable("HF_HOME").map(|home| home.join("hub")))
+        .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("huggingface/hub")))
+        .or_else(|| env::home_dir().map(|home| home.join(".cache/huggingface/hub")))
+}
+
+/// Whether `name` has the form of a hub id, `organisation/name`.
+pub(crate) fn is_hub_id(name: &str) -> bool {
+    let part = |s: &str| {
+        !s.is_empty()
+            && !s.starts_with('.')
+            && s.chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    name.split_once('/')
+        .is_some_and(|(org, model)| part(org) && part(model))
+}
+
+/// The snapshot of `id` in `cache` if it is there with its configuration.
+pub(crate) fn find(cache: &Path, id: &str) -> Option<PathBuf> {
+    if !is_hub_id(id) {
+        return None;
+    }
+    let repository = cache.join(format!("models--{}", id.replace('/', "--")));
+    let revision = fs::read_to_string(repository.join("refs/main")).ok()?;
+    let revision = revision.trim();
+    if revision.is_empty() || !revision.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let snapshot = repository.join("snapshots").join(revision);
+    snapshot.join("config.json").is_file().then_some(snapshot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_snapshot_that_main_points_to() {
+        let cache = tempfile::tempdir().unwrap();
+        let repository = cache.path().join("models--openai--gpt-oss-20b");
+        let snapshot = repository.join("snapshots/6cee5e81");
+        fs::create_dir_all(&snapshot).unwrap();
+        fs::create_dir_all(repository.join("refs")).unwrap();
+        assert_eq!(find(cache.path(), PREFERRED_MODEL), None, "no ref yet");
+        fs::write(repository.join("refs/main"), "6cee5e81\n").unwrap();
+        assert_eq!(find(cache.path(), PREFERRED_MODEL), None, "no config yet");
+        fs::write(snapshot.join("config.json"), "{}").unwrap();
+        assert_eq!(find(cache.path(), PREFERRED_MODEL), Some(snapshot));
+    }
+
+    #[test]
+    fn an_id_or_a_ref_cannot_leave_the_cache() {
+        for id in ["../x", "a/..", "a/b/c", "/etc", "a//b", "openai", ""] {
+            assert!(!is_hub_id(id), "{id:?}");
+        }
+        let cache = tempfile::tempdir().unwrap();
+        let repository = cache.path().join("models--a--b");
+        fs::create_dir_all(repository.join("refs")).unwrap();
+        fs::write(repository.join("refs/main"), "../../..").unwrap();
+        fs::write(cache.path().join("config.json"), "{}").unwrap();
+        assert_eq!(find(cache.path(), "a/b"), None);
+    }
+}
