@@ -34,7 +34,6 @@ pub struct StepOutput {
 ///
 /// The tokens of a request depend on the request alone (its seed included): not on what else runs,
 /// on the chunk size or the number of threads, or on whether it was preempted.
-#[derive(Debug)]
 pub struct Engine {
     model: Model,
     cache: KvCache,
@@ -355,6 +354,17 @@ impl Clock {
     }
 }
 
+impl std::fmt::Debug for Engine {
+    /// Not the weights, not the cache: nobody wants to see gigabytes.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("model_config", self.model.config())
+            .field("limits", &self.limits)
+            .field("scheduler", &self.scheduler)
+            .finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Active {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Active")
@@ -391,4 +401,4 @@ fn entropy() -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -59,7 +59,7 @@ pub struct SynthSpec {
     pub num_shards: usize,
 }
 
-/// How far [`write`] has come.
+/// How far [`write()`] has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SynthProgress {
     /// Bytes of tensors written.
