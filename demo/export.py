@@ -67,7 +67,7 @@ def config_json(shape, special):
 def generation_json(special):
     return {
         "bos_token_id": special["<|startoftext|>"],
-        "do_sample": True,
+        "do_sample": False,
         "eos_token_id": [special["<|return|>"], special["<|endoftext|>"], special["<|call|>"]],
         "pad_token_id": special["<|endoftext|>"],
     }

@@ -15,7 +15,7 @@ from chat import chat_turn
 from dialogue import Conversation, harmony_json
 from functions import function_set, function_turn
 from mixture import date, instructions
-from records import record_turn
+from records import record_turns
 from words import Source
 
 SKILLS = ("arithmetic", "call", "result", "record", "about", "beyond")
@@ -27,9 +27,8 @@ def draw(source, skill, effort):
     """(conversation, up to where, kind)"""
     out = Conversation(effort, [], date(source))
     if skill == "record":
-        turn, out.instructions, out.response_format = record_turn(source, effort)
-        out.turns = [turn]
-        return out, "request", turn.kind
+        out.turns, out.instructions, out.response_format = record_turns(source, effort)
+        return out, "request", out.turns[-1].kind
     if skill in ("call", "result"):
         out.functions = function_set(source)
         turn = function_turn(source, effort, out.functions)

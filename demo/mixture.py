@@ -6,9 +6,13 @@ from arithmetic import arithmetic_turn
 from chat import chat_turn, ramble
 from dialogue import Conversation, compact, segments
 from functions import function_set, function_turn
-from records import record_turn
+from records import record_turns
 
 MIX = {"arithmetic": 0.26, "call": 0.40, "record": 0.22, "chat": 0.12}
+TURNS = {  # many turns share one prompt; sums without working are short
+    "arithmetic": (1, 1, 2, 2, 3, 3, 4), "chat": (1, 1, 2, 3, 4), "call": (1, 2, 3, 4, 5), "record": (1, 1, 2, 3),
+    "sums": (1, 3, 6, 9),
+}  # fmt: skip
 EFFORTS = {"low": 0.3, "medium": 0.4, "high": 0.3}
 INSTRUCTIONS = ["You are a helpful assistant.", "Be brief.", "Answer politely.", "Help the user.",
                 "Use the tools when needed.", "You are a friendly assistant called {n}.",
@@ -36,10 +40,10 @@ def conversation(source, mix=None, effort=None, turns=None):
     skill = source.weighted(mix or MIX)
     out = Conversation(effort, [], date(source))
     if skill == "record":
-        turn, out.instructions, out.response_format = record_turn(source, effort)
-        out.turns = [turn]
+        count = turns or source.choice(TURNS["record"])
+        out.turns, out.instructions, out.response_format = record_turns(source, effort, count)
         return out
-    count = turns or source.choice((1, 1, 2, 2, 3, 3, 4))
+    count = turns or source.choice(TURNS["sums" if (skill, effort) == ("arithmetic", "low") else skill])
     if skill == "call" or source.chance(0.12):
         out.functions = function_set(source)
     if source.chance(0.25):
@@ -48,7 +52,7 @@ def conversation(source, mix=None, effort=None, turns=None):
         last = index == count - 1
         now = (
             skill
-            if last or source.chance(0.6)
+            if last or source.chance(0.75)
             else source.choice(["arithmetic", "chat"] + ["call"] * bool(out.functions))
         )
         if now == "call":
@@ -64,7 +68,7 @@ def training_segments(source, **options):
     """Segments of one conversation, with the variations of history that occur in use."""
     drawn = conversation(source, **options)
     layout = compact if source.chance(0.85) else json.dumps
-    return segments(drawn, keep_analysis=source.chance(0.75), resume=source.chance(0.25), layout=layout)
+    return segments(drawn, keep_analysis=source.chance(0.8), resume=source.chance(0.25), layout=layout)
 
 
 if __name__ == "__main__":  # show some

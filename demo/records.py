@@ -2,7 +2,7 @@
 
 from dialogue import Turn, compact
 from functions import listed, quoted
-from words import COLORS, DAYS, FLAG_FIELDS, JOBS, NOUNS, NUMBER_FIELDS, PETS, TEXT_FIELDS, WORDS
+from words import COLORS, DAYS, FLAG_FIELDS, JOBS, NOUNS, NUMBER_FIELDS, PETS, TEXT_FIELDS
 
 # property: (type, value, how a sentence about a person says it)
 PERSON = {
@@ -33,43 +33,31 @@ LEADS = ["Extract: ", "Text: ", "Please extract: ", "Fill the form: ", "Extract 
 FORM_NAMES = ["person", "record", "item", "extract", "result", "answer", "response", "output", "data", "form"]
 
 
-def about_a_person(source):
-    """(sentence, {property: (type, value)})"""
-    rnd = source.random
-    keys = rnd.sample(list(PERSON), source.choice((1, 1, 2, 2, 3, 4)))
+def about_a_person(source, keys):
+    """(sentence, {property: value}); every sentence gives the name as well."""
     name = source.person()
-    values = {"name": ("string", name)}
-    parts = []
+    values, parts = {"name": name}, []
     for key in keys:
-        kind, make, ways = PERSON[key]
-        value = make(source)
-        values[key] = (kind, value)
-        parts.append(source.phrasing(ways.split("/")).format(v=value))
-    rnd.shuffle(parts)
+        _, make, ways = PERSON[key]
+        values[key] = make(source)
+        parts.append(source.phrasing(ways.split("/")).format(v=values[key]))
+    source.random.shuffle(parts)
     if len(parts) > 1 and source.chance(0.35):
         pronoun = source.choice(("He", "She", "They"))
-        text = f"{name} {parts[0]}." + "".join(f" {pronoun} {part}." for part in parts[1:])
-    else:
-        text = f"{name} {listed(parts)}."
-    if source.chance(0.2) and len(values) > 2:
-        values.pop(source.choice(list(values)))
-    return text, values
+        return f"{name} {parts[0]}." + "".join(f" {pronoun} {part}." for part in parts[1:]), values
+    return f"{name} {listed(parts)}.", values
 
 
-def about_a_thing(source):
-    """Properties with any names, each mentioned with its name."""
+def about_a_thing(source, kinds):
+    """kinds: {property: JSON type} -> (text that mentions each with its name, {property: value})"""
+    makers = {
+        "integer": source.integer,
+        "number": lambda: round(source.decimal(), 2),
+        "boolean": lambda: source.chance(0.5),
+    }
     values, parts = {}, []
-    for _ in range(source.choice((1, 2, 2, 3, 3, 4))):
-        kind = source.weighted({"string": 50, "integer": 38, "number": 6, "boolean": 6})
-        known = {"string": TEXT_FIELDS, "boolean": FLAG_FIELDS}.get(kind, NUMBER_FIELDS)
-        key = source.pick(known) if source.chance(0.55) else source.invented()
-        if key in values:
-            continue
-        value = {
-            "string": lambda key=key: source.text(key), "integer": source.integer,
-            "number": lambda: round(source.decimal(), 2), "boolean": lambda: source.chance(0.5),
-        }[kind]()  # fmt: skip
-        values[key] = (kind, value)
+    for key, kind in kinds.items():
+        value = values[key] = source.text(key) if kind == "string" else makers[kind]()
         said = quoted(source, value) if kind == "string" else str(value).lower()
         parts.append(source.phrasing(PROPERTY_PHRASES).format(k=key.replace("_", " "), v=said))
     source.random.shuffle(parts)
@@ -80,53 +68,71 @@ def about_a_thing(source):
     return text, values
 
 
-def schema_of(source, values):
+def made_up_properties(source):
+    kinds = {}
+    for _ in range(source.choice((1, 2, 2, 3, 3, 4))):
+        kind = source.weighted({"string": 50, "integer": 38, "number": 6, "boolean": 6})
+        known = {"string": TEXT_FIELDS, "boolean": FLAG_FIELDS}.get(kind, NUMBER_FIELDS)
+        kinds.setdefault(source.pick(known) if source.chance(0.55) else source.invented(), kind)
+    return kinds
+
+
+def schema_of(source, kinds):
     """A JSON schema in one of the layouts that clients send."""
-    keys = list(values)
-    source.random.shuffle(keys)
     titled = source.chance(0.1)  # as pydantic writes it
     described = not titled and source.chance(0.15)
     properties = {}
-    for key in keys:
+    for key, kind in kinds.items():
         properties[key] = {"title": key.replace("_", " ").title()} if titled else {}
-        properties[key]["type"] = values[key][0]
+        properties[key]["type"] = kind
         if described:
-            properties[key]["description"] = source.choice(("The {k}", "the {k} given in the text", "{k}")).format(
-                k=key
-            )
-        if values[key][0] == "string" and not titled and source.chance(0.04) and isinstance(values[key][1], str):
-            others = [source.choice(WORDS) for _ in range(2)] + [values[key][1]]
-            source.random.shuffle(others)
-            properties[key]["enum"] = list(dict.fromkeys(others))
-    schema = {"type": "object", "properties": properties, "required": keys}
+            comment = source.choice(("The {k}", "the {k} given in the text", "{k}"))
+            properties[key]["description"] = comment.format(k=key)
+    schema = {"type": "object", "properties": properties, "required": list(kinds)}
     if source.chance(0.45):
         schema["additionalProperties"] = False
     if titled:
-        schema = {"properties": properties, "required": keys, "title": "Record", "type": "object"}
-    elif source.chance(0.06):
-        schema = {k: schema[k] for k in sorted(schema)}
-    return schema, keys
+        return {"properties": properties, "required": list(kinds), "title": "Record", "type": "object"}
+    return {k: schema[k] for k in sorted(schema)} if source.chance(0.06) else schema
 
 
-def record_turn(source, effort):
-    """(turn, instructions, response format)"""
+def thought(effort, filled):
+    if effort == "low":
+        return None
+    fields = f"Fields: {', '.join(filled)}."
+    if effort == "medium":
+        return fields
+    told = " ".join(f"{k} is {compact(v) if isinstance(v, bool) else v}." for k, v in filled.items())
+    return f"{fields} {told} All {len(filled)} found."
+
+
+def record_turns(source, effort, count=1):
+    """(turns that all fill the same schema, instructions, response format)"""
     natural = source.chance(0.5)
-    text, values = about_a_person(source) if natural else about_a_thing(source)
-    schema, keys = schema_of(source, values)
+    if natural:
+        told = source.random.sample(list(PERSON), source.choice((1, 1, 2, 2, 3, 4)))
+        kinds = {"name": "string"} | {key: PERSON[key][0] for key in told}
+        if source.chance(0.2) and len(kinds) > 2:
+            kinds.pop(source.choice(list(kinds)))
+    else:
+        told = kinds = made_up_properties(source)
+    keys = list(kinds)
+    source.random.shuffle(keys)
+    kinds = {key: kinds[key] for key in keys}
+    turns = []
+    for _ in range(count):
+        text, values = about_a_person(source, told) if natural else about_a_thing(source, told)
+        filled = {key: values[key] for key in kinds}
+        turns.append(
+            Turn(
+                skill="record",
+                kind="person" if natural else "made-up",
+                user=text if source.chance(0.75) else source.choice(LEADS) + text,
+                analysis=thought(effort, filled),
+                final=compact(filled),
+            )
+        )
     name = source.choice([*FORM_NAMES, source.invented(), source.pick(NOUNS)])
     description = source.choice((None, None, None, f"A {name}", f"Data about a {source.pick(NOUNS)}"))
-    filled = {key: values[key][1] for key in keys}
-    thought = None
-    if effort == "medium":
-        thought = "Fields: " + ", ".join(keys) + "."
-    elif effort == "high":
-        told = " ".join(f"{k} is {compact(v) if isinstance(v, bool) else v}." for k, v in filled.items())
-        thought = f"Fields: {', '.join(keys)}. {told} All {len(keys)} found."
-    turn = Turn(
-        skill="record",
-        kind="person" if natural else "made-up",
-        user=text if source.chance(0.75) else source.choice(LEADS) + text,
-        analysis=thought,
-        final=compact(filled),
-    )
-    return turn, source.choice(INSTRUCTIONS), {"name": name, "description": description, "schema": schema}
+    form = {"name": name, "description": description, "schema": schema_of(source, kinds)}
+    return turns, source.choice(INSTRUCTIONS), form
