@@ -64,3 +64,57 @@ pub fn bf16_to_f32(isa: Isa, bytes: &[u8], out: &mut [f32]) {
         Isa::Avx2(avx2) => avx2.bf16_to_f32(bytes, out),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_is_the_upper_half_of_a_float() {
+        let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+        for isa in Isa::available() {
+            for len in (0..20).chain([1 << 16]) {
+                // From an odd address too.
+                for bytes in [&bytes[..2 * len], &[&[0], &bytes[..2 * len]].concat()[1..]] {
+                    let mut out = vec![0.0; len];
+                    bf16_to_f32(isa, bytes, &mut out);
+                    for (i, out) in out.iter().enumerate() {
+                        assert_eq!(out.to_bits(), (i as u32) << 16, "{}", isa.name());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_matrix_has_the_size_it_says() {
+        let bytes = [0; 12];
+        let matrix = Bf16Matrix::new(&bytes, 2, 3).unwrap();
+        assert_eq!(
+            (matrix.rows(), matrix.cols(), matrix.row(1).len()),
+            (2, 3, 6)
+        );
+        assert_eq!(
+            Bf16Matrix::new(&bytes, 2, 4).unwrap_err().to_string(),
+            "bf16 bytes: 12 elements where the shape asks for 16"
+        );
+        assert_eq!(
+            Bf16Matrix::new(&[], 5, 0).unwrap_err(),
+            ShapeError::Columns {
+                cols: 0,
+                multiple: 1
+            }
+        );
+        let (rows, cols) = (usize::MAX / 2, 3);
+        assert_eq!(
+            Bf16Matrix::new(&bytes, rows, cols).unwrap_err(),
+            ShapeError::TooLarge { rows, cols }
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "row 2 of a matrix of 2 rows")]
+    fn a_row_that_is_not_there_panics() {
+        Bf16Matrix::new(&[0; 12], 2, 3).unwrap().row(2);
+    }
+}

@@ -93,3 +93,54 @@ impl<'a> Mxfp4Matrix<'a> {
         &self.scales[i * row_blocks..][..row_blocks]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_has_the_size_it_says() {
+        let (blocks, scales) = ([0; 96], [0; 6]);
+        let matrix = Mxfp4Matrix::new(&blocks, &scales, 3, 64).unwrap();
+        assert_eq!((matrix.rows(), matrix.cols()), (3, 64));
+        assert_eq!(
+            (matrix.row_blocks(2).len(), matrix.row_scales(2).len()),
+            (32, 2)
+        );
+        assert_eq!(
+            Mxfp4Matrix::new(&blocks, &scales, 3, 48)
+                .unwrap_err()
+                .to_string(),
+            "rows of 48 columns: the length must be a positive multiple of 32"
+        );
+        assert_eq!(
+            Mxfp4Matrix::new(&blocks[1..], &scales, 3, 64).unwrap_err(),
+            ShapeError::Length {
+                buffer: "MXFP4 blocks",
+                actual: 95,
+                expected: 96
+            }
+        );
+        assert_eq!(
+            Mxfp4Matrix::new(&blocks, &scales[1..], 3, 64).unwrap_err(),
+            ShapeError::Length {
+                buffer: "MXFP4 scales",
+                actual: 5,
+                expected: 6
+            }
+        );
+        let (rows, cols) = (usize::MAX / 4, 320);
+        assert_eq!(
+            Mxfp4Matrix::new(&blocks, &scales, rows, cols).unwrap_err(),
+            ShapeError::TooLarge { rows, cols }
+        );
+    }
+
+    #[test]
+    fn half_a_scale_is_exact() {
+        for s in 0..255 {
+            assert_eq!(f64::from(half_scale(s)), 2f64.powi(i32::from(s) - 128));
+        }
+        assert!(half_scale(255).is_nan());
+    }
+}

@@ -183,3 +183,135 @@ pub fn quantize_q8(isa: Isa, x: &[f32], out: Q8RowsMut<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Rng, assert_same_bits};
+
+    fn quantise(isa: Isa, x: &[f32], cols: usize) -> (Vec<i8>, Vec<f32>, Vec<i32>) {
+        let blocks = x.len() / BLOCK;
+        let (mut values, mut scales, mut corrections) =
+            (vec![99; x.len()], vec![99.0; blocks], vec![99; blocks]);
+        let out = Q8RowsMut::new(&mut values, &mut scales, &mut corrections, cols).unwrap();
+        quantize_q8(isa, x, out);
+        (values, scales, corrections)
+    }
+
+    #[test]
+    fn stored_positions_are_a_permutation() {
+        for blocks in 1..8 {
+            let cols = blocks * BLOCK;
+            let mut seen: Vec<usize> = (0..cols).map(|c| stored_position(c, cols)).collect();
+            seen.sort_unstable();
+            assert!(seen.into_iter().eq(0..cols));
+        }
+    }
+
+    #[test]
+    fn values_are_within_half_a_step_and_corrections_fit() {
+        let mut rng = Rng::new(20);
+        for blocks in 1..8 {
+            let cols = blocks * BLOCK;
+            let x = rng.activations(3 * cols);
+            for isa in Isa::available() {
+                let (values, scales, corrections) = quantise(isa, &x, cols);
+                for (block, x) in x.chunks_exact(BLOCK).enumerate() {
+                    let (row, first) = (block / blocks, block % blocks * BLOCK);
+                    let scale = scales[block];
+                    let mut sum = 0;
+                    let mut largest = 0;
+                    for (i, x) in x.iter().enumerate() {
+                        let value = values[row * cols + stored_position(first + i, cols)];
+                        sum += i32::from(value);
+                        largest = largest.max(value.unsigned_abs());
+                        let error = (x - f32::from(value) * scale).abs();
+                        assert!(
+                            error <= scale * 0.500_01,
+                            "{x} as {value} on {}",
+                            isa.name()
+                        );
+                    }
+                    assert_eq!(largest, 127);
+                    assert_eq!(corrections[block], -12 * sum);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let mut rng = Rng::new(21);
+        for blocks in (1..8).chain([90, 501]) {
+            let cols = blocks * BLOCK;
+            let mut x = rng.activations(2 * cols);
+            // Ties, subnormals, zeros, extremes.
+            x[..BLOCK]
+                .iter_mut()
+                .zip(0i16..)
+                .for_each(|(x, i)| *x = f32::from(8 * i - 127) / 2.0);
+            x[cols..][..BLOCK].fill_with(|| f32::from_bits(rng.bits() as u32 % 3));
+            if blocks > 2 {
+                x[BLOCK..2 * BLOCK].fill(-0.0);
+                x[2 * BLOCK] = f32::MAX;
+            }
+            let (values, scales, corrections) = quantise(Isa::Scalar, &x, cols);
+            for isa in Isa::available() {
+                let (v, s, c) = quantise(isa, &x, cols);
+                assert!(v == values && c == corrections, "{}", isa.name());
+                assert_same_bits(&s, &scales, isa.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_value_spoils_its_block_only() {
+        for isa in Isa::available() {
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut x = [0.5; 96];
+                x[40] = bad;
+                let (values, scales, corrections) = quantise(isa, &x, 96);
+                assert!(scales[1].is_nan() && corrections[1] == 0);
+                assert!((BLOCK..2 * BLOCK).all(|c| values[stored_position(c, 96)] == 0));
+                assert_eq!([scales[0], scales[2]], [0.5 / 127.0; 2]);
+                assert_eq!([corrections[0], corrections[2]], [-12 * 127 * 32; 2]);
+            }
+        }
+    }
+
+    #[test]
+    fn views_have_the_size_they_say() {
+        let (values, scales, corrections) = ([0; 192], [0.0; 6], [0; 6]);
+        let rows = Q8Rows::new(&values, &scales, &corrections, 96).unwrap();
+        assert_eq!((rows.rows(), rows.cols()), (2, 96));
+        assert_eq!(
+            Q8Rows::new(&values, &scales, &corrections, 128)
+                .unwrap_err()
+                .to_string(),
+            "Q8 values: 192 elements where the shape asks for 128"
+        );
+        assert_eq!(
+            Q8Rows::new(&values, &scales[1..], &corrections, 96).unwrap_err(),
+            ShapeError::Length {
+                buffer: "Q8 scales",
+                actual: 5,
+                expected: 6
+            }
+        );
+        assert_eq!(
+            Q8Rows::new(&values, &scales, &corrections[1..], 96).unwrap_err(),
+            ShapeError::Length {
+                buffer: "Q8 corrections",
+                actual: 5,
+                expected: 6
+            }
+        );
+        assert_eq!(
+            Q8Rows::new(&[], &[], &[], 0).unwrap_err(),
+            ShapeError::Columns {
+                cols: 0,
+                multiple: 32
+            }
+        );
+    }
+}

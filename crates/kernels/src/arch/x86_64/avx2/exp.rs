@@ -53,3 +53,52 @@ pub(super) fn exp(x: __m256) -> __m256 {
     let p = _mm256_mul_ps(p, power(half));
     _mm256_mul_ps(p, power(_mm256_sub_epi32(n, half)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Avx2;
+
+    fn exp_of(_: Avx2, x: f32) -> f32 {
+        // SAFETY: the token proves that the processor has the instructions.
+        unsafe { _mm256_cvtss_f32(exp(_mm256_set1_ps(x))) }
+    }
+
+    /// The distance in units in the last place of the expected value.
+    fn error_in_ulp(actual: f32, expected: f64) -> f64 {
+        let rounded = (expected as f32).max(f32::MIN_POSITIVE);
+        let ulp = f64::from(f32::from_bits(rounded.to_bits() + 1)) - f64::from(rounded);
+        (f64::from(actual) - expected).abs() / ulp
+    }
+
+    #[test]
+    fn it_is_within_two_ulp_over_the_whole_range() {
+        let Some(avx2) = Avx2::new() else { return };
+        let mut worst = 0f64;
+        // Every 997th float between the ends; 997 is prime.
+        for sign in [1.0f32, -1.0] {
+            let end = if sign > 0.0 { 88.722_83f32 } else { 103.9 };
+            for bits in (0..=end.to_bits()).step_by(997) {
+                let x = sign * f32::from_bits(bits);
+                let error = error_in_ulp(exp_of(avx2, x), f64::from(x).exp());
+                assert!(error <= 2.0, "exp({x}) is {error} ulp off");
+                worst = worst.max(error);
+            }
+        }
+        assert!(worst > 0.5, "the comparison compares nothing");
+    }
+
+    #[test]
+    fn its_ends_are_zero_and_infinity() {
+        let Some(avx2) = Avx2::new() else { return };
+        for x in [-104.0, -1e3, -1e38, f32::NEG_INFINITY] {
+            assert_eq!(exp_of(avx2, x), 0.0, "exp({x})");
+        }
+        for x in [88.722_85, 89.0, 1e3, 1e38, f32::INFINITY] {
+            assert_eq!(exp_of(avx2, x), f32::INFINITY, "exp({x})");
+        }
+        assert_eq!(exp_of(avx2, 0.0), 1.0);
+        assert_eq!(exp_of(avx2, -0.0), 1.0);
+        assert!(exp_of(avx2, f32::NAN).is_nan());
+    }
+}
