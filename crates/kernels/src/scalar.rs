@@ -115,24 +115,33 @@ pub(crate) fn quantize_q8_row(
 
 // ---- vectors -----------------------------------------------------------------------------------
 
-/// `sum term(i)` over `0..len`, in [`LANES`] interleaved partial sums.
-fn sum(len: usize, term: impl Fn(usize) -> f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    for start in (0..len).step_by(LANES) {
-        for i in start..len.min(start + LANES) {
-            lanes[i - start] += term(i);
-        }
-    }
-    let [a, b, c, d, e, f, g, h] = lanes;
+/// The sum of partial sums, the same tree whatever the length.
+fn fold([a, b, c, d, e, f, g, h]: [f32; LANES]) -> f32 {
     ((a + e) + (b + f)) + ((c + g) + (d + h))
 }
 
+/// Cut into arrays so that compilers find the vector instructions of any processor by themselves.
 pub(crate) fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
-    sum(a.len(), |i| a[i] * b[i])
+    let (a_chunks, a_tail) = a.as_chunks::<LANES>();
+    let (b_chunks, b_tail) = b.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+    for (lane, (a, b)) in lanes.iter_mut().zip(a_tail.iter().zip(b_tail)) {
+        *lane += a * b;
+    }
+    fold(lanes)
 }
 
 pub(crate) fn dot_f32_f16(a: &[f32], b: &[u16]) -> f32 {
-    sum(a.len(), |i| a[i] * f16_to_f32(b[i]))
+    let mut lanes = [0.0; LANES];
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        lanes[i % LANES] += a * f16_to_f32(*b);
+    }
+    fold(lanes)
 }
 
 pub(crate) fn axpy_f32(alpha: f32, x: &[f32], y: &mut [f32]) {
@@ -148,7 +157,7 @@ pub(crate) fn axpy_f32_f16(alpha: f32, x: &[u16], y: &mut [f32]) {
 }
 
 pub(crate) fn rmsnorm(x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
-    let mean_square = sum(x.len(), |i| x[i] * x[i]) / x.len() as f32;
+    let mean_square = dot_f32(x, x) / x.len() as f32;
     let factor = 1.0 / (mean_square + eps).sqrt();
     for ((x, gain), out) in x.iter().zip(gain).zip(out) {
         *out = x * factor * gain;
@@ -163,10 +172,12 @@ pub(crate) fn softmax_with_sink(scores: &mut [f32], sink: f32) {
     } else {
         (max, (sink - max).exp())
     };
-    for score in &mut *scores {
+    let mut lanes = [0.0; LANES];
+    for (i, score) in scores.iter_mut().enumerate() {
         *score = (*score - max).exp();
+        lanes[i % LANES] += *score;
     }
-    let total = sum(scores.len(), |i| scores[i]) + sink_weight;
+    let total = fold(lanes) + sink_weight;
     for score in scores {
         *score /= total;
     }

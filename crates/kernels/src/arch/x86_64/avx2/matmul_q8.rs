@@ -43,32 +43,50 @@ pub(super) fn matmul_q8_mxfp4(
     out: &mut [f32],
 ) {
     out.fill(0.0);
-    let n = x.rows();
-    if n == 0 {
-        return;
-    }
-    let num_pairs = w.cols().div_ceil(PAIR);
-    let mut scales = [[0.0; LANES]; CHUNK_PAIRS];
-    let mut panel = [[[0; PAIR_BYTES]; 2 * TILE]; CHUNK_PAIRS];
-    for (first, out) in rows.clone().step_by(TILE).zip(out.chunks_mut(TILE * n)) {
-        // Past the last row the last one stands in; what it gives is dropped.
-        let tile_rows: [_; TILE] = std::array::from_fn(|i| (first + i).min(rows.end - 1));
-        for start in (0..num_pairs).step_by(CHUNK_PAIRS) {
-            let pairs = start..num_pairs.min(start + CHUNK_PAIRS);
-            let weights = Weights::new(w, tile_rows, pairs.clone());
-            let scales = &mut scales[..pairs.len()];
-            weights.widen_scales(scales);
-            if n == 1 {
-                let sums = weights.multiply(scales, &Activations::new(x, 0, pairs));
-                add_column(sums, out, n, 0);
-            } else {
+    match x.rows() {
+        0 => {}
+        1 => for_each_tile(w, rows, 1, out, |weights, scales, pairs, out| {
+            add_column(
+                weights.multiply(scales, &Activations::new(x, 0, pairs)),
+                out,
+                1,
+                0,
+            );
+        }),
+        n => {
+            let mut panel = [[[0; PAIR_BYTES]; 2 * TILE]; CHUNK_PAIRS];
+            for_each_tile(w, rows, n, out, |weights, scales, pairs, out| {
                 let panel = &mut panel[..pairs.len()];
                 weights.decode(panel);
                 for j in 0..n {
                     let activations = Activations::new(x, j, pairs.clone());
                     add_column(multiply_panel(panel, scales, &activations), out, n, j);
                 }
-            }
+            });
+        }
+    }
+}
+
+/// Calls `run` with the weights of each tile and chunk, their scales, the pairs of blocks, and the
+/// part of `out` `[up to TILE, n]` to add to.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn for_each_tile(
+    w: Mxfp4Matrix<'_>,
+    rows: Range<usize>,
+    n: usize,
+    out: &mut [f32],
+    mut run: impl FnMut(Weights<'_>, &[[f32; LANES]], Range<usize>, &mut [f32]),
+) {
+    let num_pairs = w.cols().div_ceil(PAIR);
+    let mut scales = [[0.0; LANES]; CHUNK_PAIRS];
+    for (first, out) in rows.clone().step_by(TILE).zip(out.chunks_mut(TILE * n)) {
+        for start in (0..num_pairs).step_by(CHUNK_PAIRS) {
+            let pairs = start..num_pairs.min(start + CHUNK_PAIRS);
+            let weights = Weights::new(w, first..rows.end, pairs.clone());
+            let scales = &mut scales[..pairs.len()];
+            weights.widen_scales(scales);
+            run(weights, scales, pairs, out);
         }
     }
 }
@@ -84,8 +102,10 @@ struct Weights<'a> {
 }
 
 impl<'a> Weights<'a> {
+    /// The first four `rows`. Past the last row the last one stands in; what it gives is dropped.
     #[inline]
-    fn new(w: Mxfp4Matrix<'a>, rows: [usize; TILE], pairs: Range<usize>) -> Self {
+    fn new(w: Mxfp4Matrix<'a>, rows: Range<usize>, pairs: Range<usize>) -> Self {
+        let rows: [_; TILE] = std::array::from_fn(|i| (rows.start + i).min(rows.end - 1));
         let blocks = 2 * pairs.start..(w.cols() / BLOCK).min(2 * pairs.end);
         let split = rows.map(|row| {
             let bytes = blocks.start * BLOCK_BYTES..blocks.end * BLOCK_BYTES;
