@@ -131,7 +131,30 @@ SCHEMAS = {
     ),
     "title+examples": (
         "D",
-        obj({"s": {"type": "string", "title": "TT", "description": "DD", "examples": ["e1", 5]}}),
+        obj({"s": {"type": "string", "title": "TT", "description": "DD", "examples": ["e1"]}}),
+    ),
+    "examples that are no strings": ("D", obj({"n": {"type": "number", "examples": [1, 2]}})),
+    "null": ("D", obj({"n": {"type": "null"}})),
+    "map": ("D", obj({"m": {"type": "object", "additionalProperties": {"type": "number"}}})),
+    "allOf": ("D", obj({"e": {"allOf": [{"type": "string"}, {"description": "d"}]}})),
+    "list of types with items": (
+        "D",
+        obj({"a": {"type": ["array", "null"], "items": {"type": "string"}}}),
+    ),
+    "properties without type": ("D", obj({"o": {"properties": {"k": {"type": "string"}}}})),
+    "title that repeats the name": ("D", obj({"first_name": {"type": "string", "title": "First Name"}})),
+    "quote default": ("D", obj({"s": {"type": "string", "default": 'a"b'}})),
+    "no keyword": ("D", {}),
+    "array of oneOf": (
+        "D",
+        obj({"a": {"type": "array", "items": {"oneOf": [{"type": "string"}, {"type": "number"}]}}}),
+    ),
+    "oneOf beside properties": (
+        "D",
+        obj(
+            {"a": {"type": "string"}, "b": {"type": "string"}},
+            oneOf=[{"required": ["a"]}, {"required": ["b"]}],
+        ),
     ),
     "oneOf prop": (
         "D",

@@ -32,10 +32,7 @@ use header::{Draft, Marker};
 use tool_names::ToolNames;
 use utf8::Utf8Decoder;
 
-pub use header::Header;
-
-/// A header that has not ended after this many tokens is one whose `<|message|>` is missing.
-pub const MAX_HEADER_TOKENS: usize = 128;
+pub use header::{Header, MAX_HEADER_TOKENS};
 
 /// Where the tokens begin, and what is known about the conversation.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +91,8 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Repair {
-    /// Header text that is neither role, channel, recipient nor type was left out.
+    /// Header text was left out: words that fit nowhere, fields that were named twice with
+    /// different values, or a header without any content that the next header followed.
     DroppedText(String),
     /// The tokens ended within a header, whose text is this.
     TruncatedHeader(String),
@@ -196,11 +194,8 @@ impl StreamableParser {
             if draft.read(&self.tools, false).has_content() {
                 let draft = draft.clone();
                 self.open_without_message_token(&draft, &mut events);
-            } else {
-                let text = draft.text();
-                if !text.trim().is_empty() {
-                    events.push(Event::Repaired(Repair::TruncatedHeader(text)));
-                }
+            } else if !draft.text().trim().is_empty() {
+                events.push(Event::Repaired(Repair::TruncatedHeader(draft.text())));
             }
         }
         self.finish_message(Ending::Truncated, &mut events);
@@ -268,24 +263,21 @@ impl StreamableParser {
         match token {
             Token::Text(bytes) => {
                 draft.push_text(bytes);
-                let hopeless = draft.is_plain() && !draft.may_be_header();
-                if hopeless || draft.num_tokens() >= MAX_HEADER_TOKENS {
+                if draft.is_hopeless() {
                     self.open_without_message_token(&draft, events);
                     return;
                 }
             }
             Token::Marker(marker) => {
                 draft.push_marker(marker);
-                if draft.num_tokens() >= MAX_HEADER_TOKENS {
+                if draft.is_hopeless() {
                     self.open_without_message_token(&draft, events);
                     return;
                 }
             }
             Token::Message => {
                 let read = draft.read(&self.tools, true);
-                if !read.rest.is_empty() {
-                    events.push(Event::Repaired(Repair::DroppedText(read.rest)));
-                }
+                report_dropped(read.dropped, events);
                 self.open(read.header, events);
                 return;
             }
@@ -338,15 +330,15 @@ impl StreamableParser {
         if is_message {
             self.open_without_message_token(draft, events);
             self.finish_message(ending, events);
-        } else if read.says_something {
-            events.push(Event::Repaired(Repair::DroppedText(draft.text())));
+        } else {
+            report_dropped(draft.text(), events);
         }
     }
 
     /// Begins the content of a message whose `<|message|>` is missing.
     fn open_without_message_token(&mut self, draft: &Draft, events: &mut Events) {
         events.push(Event::Repaired(Repair::MissingMessageToken));
-        if draft.is_plain() && !draft.may_be_header() {
+        if draft.is_plain_text() {
             let header = Header {
                 author: Role::Assistant.into(),
                 recipient: None,
@@ -358,6 +350,7 @@ impl StreamableParser {
             return;
         }
         let read = draft.read(&self.tools, false);
+        report_dropped(read.dropped, events);
         let mut header = read.header;
         if header.author.role == Role::Assistant && header.channel.is_none() {
             let channel = if header.recipient.is_some() {
@@ -446,6 +439,12 @@ impl StreamableParser {
             content_type: header.content_type,
         });
         events.push(Event::Finished(ending));
+    }
+}
+
+fn report_dropped(text: String, events: &mut Events) {
+    if !text.trim().is_empty() {
+        events.push(Event::Repaired(Repair::DroppedText(text)));
     }
 }
 

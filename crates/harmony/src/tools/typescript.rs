@@ -30,7 +30,7 @@ pub(super) fn type_of(schema: &Value) -> Result<String, Limit> {
     let resolver = Resolver::new(schema, MAX_DEPTH);
     let mut writer = Writer {
         resolver,
-        active: Vec::new(),
+        active: schema.as_object().into_iter().collect(),
         depth: 0,
         nodes: 0,
         bytes: 0,
@@ -44,7 +44,7 @@ struct Type {
     text: String,
     /// Has ` | ` outside of any bracket.
     is_union: bool,
-    /// `null` is among its alternatives.
+    /// `null` is among its alternatives if it is to be.
     has_null: bool,
 }
 
@@ -154,8 +154,11 @@ impl<'a> Writer<'a> {
     /// its brace, for places that have no line of their own for it.
     fn place(&mut self, view: &View<'a>, indent: &str, lead: bool) -> Result<Type, Limit> {
         let written = self.bare_type(view, indent, lead)?;
-        let nullable = view.nullable || view.get("nullable") == Some(&Value::Bool(true));
-        Ok(if nullable { written.or_null() } else { written })
+        Ok(if is_nullable(view) {
+            written.or_null()
+        } else {
+            written
+        })
     }
 
     fn bare_type(&mut self, view: &View<'a>, indent: &str, lead: bool) -> Result<Type, Limit> {
@@ -171,7 +174,7 @@ impl<'a> Writer<'a> {
             return Ok(Type {
                 text,
                 is_union: true,
-                has_null: false,
+                has_null: true,
             });
         }
         if let Some(variants) = view.any_of {
@@ -373,10 +376,12 @@ impl<'a> Writer<'a> {
         already: Option<&str>,
     ) -> Result<Vec<String>, Limit> {
         let inner = format!("{indent}   ");
-        let mut lines = Vec::with_capacity(variants.len());
+        let mut lines = Vec::with_capacity(variants.len() + 1);
+        let mut has_null = false;
         for variant in variants {
             let variant = self.variant(view, variant)?;
             let written = self.enter(&variant, |writer| writer.place(&variant, &inner, false))?;
+            has_null |= written.has_null;
             let mut line = written.text;
             let description = variant
                 .text("description")
@@ -388,6 +393,9 @@ impl<'a> Writer<'a> {
             }
             lines.push(line);
         }
+        if is_nullable(view) && !has_null {
+            lines.push("null".to_owned());
+        }
         Ok(lines)
     }
 
@@ -396,6 +404,11 @@ impl<'a> Writer<'a> {
         self.spend_nodes(1 + view.num_layers())?;
         Ok(view)
     }
+}
+
+/// Whether the type is to have `null` among its alternatives.
+fn is_nullable(view: &View<'_>) -> bool {
+    view.nullable || view.get("nullable") == Some(&Value::Bool(true))
 }
 
 /// `// Examples:` and one line each.
