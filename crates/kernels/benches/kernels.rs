@@ -165,7 +165,7 @@ struct Work {
     macs: usize,
 }
 
-/// Calls `run(i, rows)` with sixteenths of the rows in turn and prints the time of a whole call.
+/// Calls `run(i, rows)` with slices of the rows in turn and prints the time of a whole call.
 fn report_slices(
     name: &str,
     n: usize,
@@ -173,13 +173,14 @@ fn report_slices(
     work: Work,
     mut run: impl FnMut(usize, Range<usize>),
 ) {
-    const SLICES: usize = 16;
-    let part = rows / SLICES;
+    // Well under a millisecond each, in whole tiles of rows.
+    let part = if n < 64 { rows / 16 } else { rows / 48 } / 4 * 4;
+    let slices = rows / part;
     let best = best_time(|i| {
-        let start = i % SLICES * part;
-        run(i / SLICES, start..start + part);
+        let start = i % slices * part;
+        run(i / slices, start..start + part);
     });
-    print(name, n, work, best * SLICES as f64);
+    print(name, n, work, best * rows as f64 / part as f64);
 }
 
 /// Calls `run(i)` and prints the time.
@@ -192,7 +193,7 @@ fn best_time(mut run: impl FnMut(usize)) -> f64 {
     let started = Instant::now();
     let mut best = f64::INFINITY;
     let mut calls = 0;
-    while calls < 3 || started.elapsed().as_secs_f64() < 0.4 {
+    while calls < 3 || started.elapsed().as_secs_f64() < 1.0 {
         let call = Instant::now();
         run(black_box(calls));
         best = best.min(call.elapsed().as_secs_f64());

@@ -6,9 +6,13 @@ use std::arch::x86_64::*;
 pub(super) const LANES: usize = 8;
 
 /// The first elements of a register-sized array from a shorter slice, the others zero.
+#[inline]
 pub(super) fn padded<T: Copy + Default, const N: usize>(tail: &[T]) -> [T; N] {
     let mut array = [T::default(); N];
-    array[..tail.len()].copy_from_slice(tail);
+    // The usual case saves the call that a copy of unknown length is.
+    if !tail.is_empty() {
+        array[..tail.len()].copy_from_slice(tail);
+    }
     array
 }
 
