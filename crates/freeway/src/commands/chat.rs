@@ -206,7 +206,7 @@ fn exit_code(answer: &Answer) -> ExitCode {
 fn announce(source: &ModelSource) {
     match source {
         ModelSource::Demo => eprintln!(
-            "(the built-in demo model answers, as {} is not on this machine; --model names another)",
+            "(the built-in demo model answers; {} is not on this machine)",
             hub_cache::PREFERRED_MODEL
         ),
         ModelSource::Directory { name, .. } => eprintln!("({name} answers)"),
