@@ -16,6 +16,9 @@ class Encoder:
         self.vocab_size = self.tokenizer.get_vocab_size()
         self._memory = {}
 
+    def letter_tokens(self):
+        return sorted(t for t in self.tokenizer.get_vocab() if t.isascii() and t.isalpha())
+
     def text(self, text):
         if text not in self._memory:
             if len(self._memory) > 100_000:

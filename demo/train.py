@@ -84,7 +84,9 @@ def worker(rank, options, shared, clock, barrier, rest):
     step = rest.get("step", 0)
     if "optimizers" in rest:
         optimizer.load(merged(rest["optimizers"]))
-    packer = Packer(encoder, Source(f"{options.seed} {step} {rank}"), options.tokens, options.mix)
+    packer = Packer(
+        encoder, Source(f"{options.seed} {step} {rank}", pieces=encoder.letter_tokens()), options.tokens, options.mix
+    )
     begin, first_step, saved, smooth = time.time(), step, time.time(), None
     average = shared.masters.clone() if rank == 0 else None
     while True:

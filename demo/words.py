@@ -73,11 +73,16 @@ def held_out(key, one_in=12):
 
 
 class Source:
-    """Random contents.  split "train" never yields a held-out word or phrasing, "test" prefers them."""
+    """Random contents.  split "train" never yields a held-out word or phrasing, "test" prefers them.
 
-    def __init__(self, seed, split="train"):
+    pieces: letter tokens of the vocabulary.  Invented words made of them give every token the
+    chance to be copied; otherwise an unseen word can need one that was never an answer.
+    """
+
+    def __init__(self, seed, split="train", pieces=()):
         self.random = random.Random(seed)
-        self.split = split
+        self.split, self.pieces = split, pieces
+        self.endings = [piece for piece in pieces if piece.islower()]
 
     def chance(self, probability):
         return self.random.random() < probability
@@ -111,7 +116,10 @@ class Source:
         """A word that does not exist."""
         rnd = self.random
         while True:
-            if rnd.random() < 0.18:
+            if self.pieces and rnd.random() < 0.4:
+                more = (rnd.choice(self.endings) for _ in range(rnd.choice((0, 1, 1, 2))))
+                word = "".join((rnd.choice(self.pieces), *more))
+            elif rnd.random() < 0.18:
                 word = "".join(rnd.choice(_LETTERS) for _ in range(rnd.randint(3, 8)))
             else:
                 syllables = rnd.randint(1 if rnd.random() < 0.1 else 2, most)
