@@ -147,3 +147,58 @@ pub(crate) fn transpose_tile(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::checkpoint::SafetensorsFile;
+
+    /// A layer with small integers as weights and biases, whose products are exact.
+    fn layer(rows: usize, cols: usize) -> (Linear, Vec<Vec<f32>>) {
+        let weight = |r: usize, c: usize| ((r * 7 + c * 3) % 11) as f32 - 5.0;
+        let bytes: Vec<u8> = (0..rows * cols)
+            .flat_map(|i| weight(i / cols, i % cols).to_le_bytes()[2..].to_vec())
+            .collect();
+        let header = format!(
+            r#"{{"w":{{"dtype":"BF16","shape":[{rows},{cols}],"data_offsets":[0,{}]}}}}"#,
+            bytes.len()
+        );
+        let length = (header.len() as u64).to_le_bytes();
+        let file = [&length[..], header.as_bytes(), &bytes].concat();
+        let file = Arc::new(SafetensorsFile::from_bytes(file.into(), Path::new("w")).unwrap());
+        let weights = Bf16Weights::new(SafetensorsFile::tensor(&file, "w").unwrap()).unwrap();
+        let bias = (0..rows).map(|r| r as f32).collect();
+        let matrix = (0..rows)
+            .map(|r| (0..cols).map(|c| weight(r, c)).collect())
+            .collect();
+        (Linear::new(weights, bias), matrix)
+    }
+
+    proptest! {
+        #[test]
+        fn any_scratch_and_any_threads_give_the_plain_product(
+            rows in 1usize..200,
+            cols in 1usize..100,
+            n in 0usize..40,
+            rows_at_once in 1usize..300,
+            num_threads in 1usize..4,
+        ) {
+            let (layer, matrix) = layer(rows, cols);
+            let x: Vec<f32> = (0..n * cols).map(|i| (i % 17) as f32 - 8.0).collect();
+            let mut out = vec![f32::NAN; n * rows];
+            let mut scratch = vec![f32::NAN; n * rows_at_once];
+            let pool = Pool::new(num_threads).unwrap();
+            layer.forward(Isa::detect(), &pool, &x, &mut out, &mut scratch);
+            for (x, out) in x.chunks(cols).zip(out.chunks(rows)) {
+                for (r, &y) in out.iter().enumerate() {
+                    let product: f32 = x.iter().zip(&matrix[r]).map(|(x, w)| x * w).sum();
+                    prop_assert_eq!(y, product + r as f32);
+                }
+            }
+        }
+    }
+}

@@ -253,7 +253,10 @@ fn other_layouts_of_the_same_model_are_recognised() {
     assert!(renamed("model.embed_tokens.weight", "embedding.weight").contains("original/"));
 }
 
-fn directory(files: &[(&str, &[u8])]) -> TempDir {
+/// Names and contents.
+type Files<'a> = &'a [(&'a str, &'a [u8])];
+
+fn directory(files: Files<'_>) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, contents) in files {
         fs::write(dir.path().join(name), contents).unwrap();
@@ -273,7 +276,7 @@ fn load_dir(dir: &Path) -> Result<Model, EngineError> {
 
 #[test]
 fn a_directory_without_a_checkpoint_says_what_it_holds() {
-    let cases: [(&[(&str, &[u8])], &str); 4] = [
+    let cases: [(Files<'_>, &str); 4] = [
         (&[], "holds no checkpoint"),
         (&[("gpt-oss-20b-mxfp4.gguf", b"GGUF")], "GGUF"),
         (

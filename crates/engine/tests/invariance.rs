@@ -64,7 +64,7 @@ fn any_number_of_threads_gives_the_same_bits() {
                     bits(&logits_in_chunks(&model, tokens, &[200, 1]))
                 };
                 let one = run(1);
-                for num_threads in [2, 3, 8] {
+                for num_threads in [2, 5] {
                     assert!(
                         one == run(num_threads),
                         "{name}, {mode:?}, {num_threads} threads"

@@ -23,6 +23,10 @@ fn exact_mode_agrees_with_transformers_everywhere() {
         for name in NAMES {
             let model = load(name, Mode::Exact, 2, isa);
             for length in PROMPT_LENGTHS {
+                // The slower instruction sets take half a minute for all four: one will do.
+                if length == 5000 && isa != Isa::detect() && name != "gqa4" {
+                    continue;
+                }
                 let expected = expected(name, length);
                 assert_eq!(expected.tokens.len(), length);
                 let logits = logits_in_chunks(&model, &expected.tokens, &[512]);

@@ -1,6 +1,5 @@
 //! A checkpoint of a few kilobytes in memory, to be spoilt in every way.
 #![allow(dead_code, reason = "each test binary uses its own part")]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 
