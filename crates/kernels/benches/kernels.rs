@@ -100,17 +100,18 @@ fn bench_bf16(isa: Isa, bytes: &[u8], rows: usize, cols: usize) {
             bytes: size,
             macs: rows * cols * n,
         };
-        report(&format!("matmul_f32_bf16 {rows}x{cols}"), n, work, |i| {
-            matmul_f32_bf16(isa, matrix(i, rows, cols), 0..rows, &x, &mut out);
+        let name = format!("matmul_f32_bf16 {rows}x{cols}");
+        let w = |i| matrix(i, rows, cols);
+        report_slices(&name, n, rows, work, |i, rows| {
+            let out = &mut out[rows.start * n..rows.end * n];
+            matmul_f32_bf16(isa, w(i), rows, &x, out);
         });
-        report(
-            &format!("matmul_f32_bf16_transposed {rows}x{cols}"),
-            n,
-            work,
-            |i| {
-                matmul_f32_bf16_transposed(isa, matrix(i, cols, rows), 0..rows, &x, &mut out);
-            },
-        );
+        let name = format!("matmul_f32_bf16_transposed {rows}x{cols}");
+        let w = |i| matrix(i, cols, rows);
+        report_slices(&name, n, rows, work, |i, rows| {
+            let out = &mut out[rows.start * n..rows.end * n];
+            matmul_f32_bf16_transposed(isa, w(i), rows, &x, out);
+        });
     }
 }
 

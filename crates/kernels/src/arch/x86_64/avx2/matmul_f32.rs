@@ -43,12 +43,17 @@ pub(super) fn matmul_f32_bf16(w: Bf16Matrix<'_>, rows: Range<usize>, x: &[f32], 
                 num_inputs: cols,
                 inputs,
             }
-            .multiply(weights, out, |bytes| {
-                // Four rows at a time are more than the processor foresees by itself: without this
-                // it reads at half the speed.
-                prefetch(bytes, bytes_to_next_tile);
-                load_bf16(bytes)
-            });
+            .multiply(
+                weights,
+                out,
+                |bytes| {
+                    // Four rows at a time are more than the processor foresees by itself: without
+                    // this it reads at half the speed.
+                    prefetch(bytes, bytes_to_next_tile);
+                    load_bf16(bytes)
+                },
+                |bytes| load_bf16(bytes),
+            );
         }
     }
 }
@@ -75,7 +80,7 @@ pub(super) fn matmul_f32_mxfp4(w: Mxfp4Matrix<'_>, rows: Range<usize>, x: &[f32]
                 num_inputs: cols,
                 inputs,
             }
-            .multiply(weights, out, |w| load(w));
+            .multiply(weights, out, |w| load(w), |w| load(w));
         }
     }
 }
@@ -111,30 +116,44 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// Multiplies with the weights of a tile and adds to `out` `[up to TILE, n]`.
+    /// Multiplies with the weights of a tile and adds to `out` `[up to TILE, n]`. The weights pass
+    /// through `load_first` once, then through `load_w` for every further three activation rows.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     fn multiply<T: Copy, const L: usize>(
         &self,
         weights: [Registers<'_, T, L>; TILE],
         out: &mut [f32],
+        load_first: impl Fn(&[T; L]) -> __m256,
         load_w: impl Fn(&[T; L]) -> __m256 + Copy,
     ) {
-        let mut j = 0;
-        while j + TILE_COLUMNS <= self.n {
-            add(
+        let mut j = self.multiply_some(0, weights, out, load_first);
+        while j < self.n {
+            j = self.multiply_some(j, weights, out, load_w);
+        }
+    }
+
+    /// Does up to [`TILE_COLUMNS`] activation rows from `j` on and says where it stopped.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn multiply_some<T: Copy, const L: usize>(
+        &self,
+        j: usize,
+        weights: [Registers<'_, T, L>; TILE],
+        out: &mut [f32],
+        load_w: impl Fn(&[T; L]) -> __m256,
+    ) -> usize {
+        match self.n - j {
+            1 => add(tile(weights, self.rows::<1>(j), load_w), out, self.n, j),
+            2 => add(tile(weights, self.rows::<2>(j), load_w), out, self.n, j),
+            _ => add(
                 tile(weights, self.rows::<TILE_COLUMNS>(j), load_w),
                 out,
                 self.n,
                 j,
-            );
-            j += TILE_COLUMNS;
+            ),
         }
-        match self.n - j {
-            1 => add(tile(weights, self.rows::<1>(j), load_w), out, self.n, j),
-            2 => add(tile(weights, self.rows::<2>(j), load_w), out, self.n, j),
-            _ => {}
-        }
+        self.n.min(j + TILE_COLUMNS)
     }
 
     /// The activation rows `j..j + N`.
