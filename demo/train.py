@@ -18,6 +18,12 @@ import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
+from model import DemoModel, Shape
+from optimizer import Optimizer, SharedState
+from packing import Encoder, Packer
+from structured_init import write_induction
+from words import Source
+
 WARMUP_STEPS = 30
 AVERAGE_EVERY, AVERAGE_KEEP = 5, 0.98
 
@@ -36,21 +42,13 @@ def arguments():
     parser.add_argument("--mxfp4", type=float, default=0.06, help="last part of the time, with rounded experts")
     parser.add_argument("--mix", type=json.loads, help='e.g. {"arithmetic": 1, "call": 2, "record": 1, "chat": 1}')
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--save-minutes", type=float, default=3)
+    parser.add_argument("--save-steps", type=int, default=100)
     parser.add_argument("--tokenizer", type=Path, default=Path(__file__).with_name("weights") / "tokenizer.json")
     return parser.parse_args()
 
 
-def rate_factor(step, fresh, done, decay):
-    """done: the part of the time that has passed"""
-    warm = min(1.0, (step + 1) / WARMUP_STEPS) if fresh else 1.0
-    return warm * max(0.0, min(1.0, (1 - done) / decay))
-
-
-def new_model(options, vocab_size):
-    from model import DemoModel, Shape
-    from structured_init import write_induction
-
+def starting_point(options, vocab_size):
+    """(model, the rest of the checkpoint that it comes from)"""
     if options.start:
         model, rest = DemoModel.restore(options.start)
         assert model.shape.vocab_size == vocab_size, "the tokenizer has changed"
@@ -61,73 +59,114 @@ def new_model(options, vocab_size):
     return model, {}
 
 
-def save(options, shared, model, average, progress, optimizers):
-    """Writes both checkpoints; the model's own tensors are borrowed to do so."""
-    for buffer, name, extra in ((shared.masters, "last", {"optimizers": optimizers}), (average, "average", {})):
-        weights = {n: shared.view(buffer, n).clone() for n in shared.places}
-        temporary = options.out / f"{name}.tmp"
-        torch.save({"shape": vars(model.shape), "weights": weights, **progress, **extra}, temporary)
-        os.replace(temporary, options.out / f"{name}.pt")
+class Schedule:
+    """Rate and rounding by the part of the time that has passed; all workers read the same clock."""
+
+    def __init__(self, options):
+        self.options, self.fresh, self.begin = options, options.start is None, time.time()
+        self.clock = torch.zeros(1).share_memory_()
+
+    def tick(self):
+        self.clock[0] = (time.time() - self.begin) / (60 * self.options.minutes)
+
+    def done(self):
+        return self.clock.item() >= 1
+
+    def rate(self, steps):
+        warm = min(1.0, (steps + 1) / WARMUP_STEPS) if self.fresh else 1.0
+        return warm * max(0.0, min(1.0, (1 - self.clock.item()) / self.options.decay))
+
+    def quantized(self):
+        return self.clock.item() > 1 - self.options.mxfp4
+
+    def minutes(self):
+        return (time.time() - self.begin) / 60
 
 
-def worker(rank, options, shared, clock, barrier, rest):
-    torch.set_num_threads(1)
-    from model import DemoModel, Shape
-    from optimizer import Optimizer
-    from packing import Encoder, Packer
-    from words import Source
+class Worker:
+    """One process: draws its own batches, owns a part of the parameters.  Rank 0 also reports and saves."""
 
-    encoder = Encoder(options.tokenizer)
-    model = DemoModel(Shape(**rest["shape"]))
-    shared.attach(model, rank)
-    optimizer = Optimizer(shared, rank, options.muon_rate, options.adam_rate)
-    step = rest.get("step", 0)
-    if "optimizers" in rest:
-        optimizer.load(merged(rest["optimizers"]))
-    packer = Packer(
-        encoder, Source(f"{options.seed} {step} {rank}", pieces=encoder.letter_tokens()), options.tokens, options.mix
-    )
-    begin, first_step, saved, smooth = time.time(), step, time.time(), None
-    average = shared.masters.clone() if rank == 0 else None
-    while True:
-        if rank == 0:
-            clock[0] = (time.time() - begin) / (60 * options.minutes)
-        barrier.wait()
-        done = clock[0].item()
-        if done >= 1:
-            break
-        factor = rate_factor(step - first_step, not options.start, done, options.decay)
-        quantized = done > 1 - options.mxfp4
-        ids, targets, offsets = packer.batch()
-        shared.gradients[rank].zero_()
-        states, balance = model(ids, offsets)
+    def __init__(self, rank, options, shared, schedule, barrier, shape, start):
+        torch.set_num_threads(1)
+        self.rank, self.options, self.shared, self.schedule, self.barrier = rank, options, shared, schedule, barrier
+        self.model = DemoModel(shape)
+        shared.attach(self.model, rank)
+        self.optimizer = Optimizer(shared, rank, options.muon_rate, options.adam_rate)
+        if "optimizer" in start:
+            self.optimizer.load(start["optimizer"])
+        self.step = self.first_step = start.get("step", 0)
+        encoder = Encoder(options.tokenizer)
+        source = Source(f"{options.seed} {self.step} {rank}", pieces=encoder.letter_tokens())
+        self.packer = Packer(encoder, source, options.tokens, options.mix)
+        self.average, self.smooth = shared.masters.clone(), None
+
+    def run(self):
+        while True:
+            if self.rank == 0:
+                self.schedule.tick()
+            self.barrier.wait()
+            if self.schedule.done():
+                break
+            loss, balance, learned = self.gradients()
+            self.barrier.wait()
+            self.optimizer.step(self.schedule.rate(self.step - self.first_step), self.schedule.quantized())
+            self.step += 1
+            if self.rank == 0:
+                self.follow(loss, balance, learned)
+            if self.step % self.options.save_steps == 0:
+                self.checkpoint()
+        self.checkpoint()
+
+    def gradients(self):
+        """Adds one batch's gradients to the shared ones; (loss, balance loss, learned part of the tokens)."""
+        ids, targets, offsets = self.packer.batch()
+        self.shared.gradients[self.rank].zero_()
+        states, balance = self.model(ids, offsets)
         learned = (targets >= 0).nonzero().squeeze(1)
-        losses = F.cross_entropy(model.logits(states[learned]), targets[learned], reduction="none")
-        (losses.mean() + options.balance * balance).backward()
-        barrier.wait()
-        optimizer.step(factor, quantized)
-        step += 1
-        if rank == 0:
-            now = losses.mean().item()
-            smooth = now if smooth is None else 0.97 * smooth + 0.03 * now
-            if step % AVERAGE_EVERY == 0:
-                average.lerp_(shared.masters, 1 - min(AVERAGE_KEEP, (step - first_step) / (step - first_step + 50)))
-            if step % 25 == 0:
-                minutes = (time.time() - begin) / 60
-                tokens = step * options.tokens * options.workers
-                speed = (step - first_step) * options.tokens * options.workers / (minutes * 60)
-                print(f"step {step} minutes {minutes:.1f} tokens {tokens / 1e6:.2f}M loss {smooth:.4f} "
-                      f"learned {len(learned) / options.tokens:.2f} balance {balance.item():.2f} rate {factor:.2f} "
-                      f"{'mxfp4 ' if quantized else ''}{speed:.0f}/s", flush=True)  # fmt: skip
-        due = step % 50 == 0
-        if due and rank == 0:
-            clock[1] = float(time.time() - saved > 60 * options.save_minutes)
-        if due:
-            barrier.wait()
-            if clock[1]:
-                checkpoint(rank, options, shared, model, average, optimizer, step, barrier)
-                saved = time.time()
-    checkpoint(rank, options, shared, model, average, optimizer, step, barrier)
+        loss = F.cross_entropy(self.model.logits(states[learned]), targets[learned])
+        (loss + self.options.balance * balance).backward()
+        return loss.item(), balance.item(), len(learned) / len(ids)
+
+    def tokens(self):
+        return self.step * self.options.tokens * self.options.workers
+
+    def follow(self, loss, balance, learned):
+        """Keeps the running average of the weights and prints a line now and then."""
+        self.smooth = loss if self.smooth is None else 0.97 * self.smooth + 0.03 * loss
+        steps = self.step - self.first_step
+        if steps % AVERAGE_EVERY == 0:
+            self.average.lerp_(self.shared.masters, 1 - min(AVERAGE_KEEP, steps / (steps + 50)))
+        if steps % 25 == 0:
+            minutes, rate = self.schedule.minutes(), self.schedule.rate(steps)
+            speed = steps * self.tokens() / self.step / (60 * minutes)
+            print(
+                f"step {self.step} minutes {minutes:.1f} tokens {self.tokens() / 1e6:.2f}M loss {self.smooth:.4f} "
+                f"learned {learned:.2f} balance {balance:.2f} rate {rate:.2f} {speed:.0f}/s"
+                + " mxfp4"
+                * self.schedule.quantized(),
+                flush=True,
+            )
+
+    def checkpoint(self):
+        """Rank 0 writes last.pt and average.pt, for which the others hand over their optimizer's state."""
+        part = self.options.out / f"optimizer{self.rank}.tmp"
+        torch.save(self.optimizer.state(), part)
+        self.barrier.wait()
+        if self.rank == 0:
+            parts = [self.options.out / f"optimizer{rank}.tmp" for rank in range(self.options.workers)]
+            optimizer = merged([torch.load(path, weights_only=False) for path in parts])
+            self.save("last", self.shared.masters, optimizer=optimizer)
+            self.save("average", self.average)
+            for path in parts:
+                path.unlink()
+        self.barrier.wait()
+
+    def save(self, name, buffer, **more):
+        weights = {n: self.shared.view(buffer, n).clone() for n in self.shared.places}
+        content = {"shape": vars(self.model.shape), "weights": weights, "step": self.step, "tokens": self.tokens()}
+        temporary = self.options.out / f"{name}.tmp"
+        torch.save(content | more, temporary)
+        os.replace(temporary, self.options.out / f"{name}.pt")
 
 
 def merged(states):
@@ -139,34 +178,18 @@ def merged(states):
     }
 
 
-def checkpoint(rank, options, shared, model, average, optimizer, step, barrier):
-    part = options.out / f"optimizer{rank}.tmp"
-    torch.save(optimizer.state(), part)
-    barrier.wait()
-    if rank == 0:
-        parts = [options.out / f"optimizer{r}.tmp" for r in range(options.workers)]
-        states = [torch.load(p, weights_only=False) for p in parts]
-        progress = {"step": step, "tokens": step * options.tokens * options.workers}
-        save(options, shared, model, average, progress, states)
-        for p in parts:
-            p.unlink()
-    barrier.wait()
+def work(rank, *arguments):
+    Worker(rank, *arguments).run()
 
 
 def main():
     options = arguments()
     options.out.mkdir(parents=True, exist_ok=True)
-    from optimizer import SharedState
-    from packing import Encoder
-
-    model, rest = new_model(options, Encoder(options.tokenizer).vocab_size)
-    count = sum(p.numel() for p in model.parameters())
-    print(f"{count / 1e6:.2f} M parameters", flush=True)
-    shared = SharedState(model, options.workers)
-    context = mp.get_context("spawn")
-    clock = torch.zeros(2).share_memory_()
-    rest["shape"] = vars(model.shape)
-    mp.spawn(worker, (options, shared, clock, context.Barrier(options.workers), rest), options.workers)
+    model, start = starting_point(options, Encoder(options.tokenizer).vocab_size)
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters", flush=True)
+    shared, schedule = SharedState(model, options.workers), Schedule(options)
+    barrier = mp.get_context("spawn").Barrier(options.workers)
+    mp.spawn(work, (options, shared, schedule, barrier, model.shape, start), options.workers)
 
 
 if __name__ == "__main__":
