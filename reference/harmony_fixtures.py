@@ -141,6 +141,12 @@ SCHEMAS = {
         "D",
         obj({"a": {"type": ["array", "null"], "items": {"type": "string"}}}),
     ),
+    "numbers twice": ("D", obj({"n": {"type": ["integer", "number"]}})),
+    "nullable oneOf": (
+        "D",
+        obj({"u": {"oneOf": [{"type": "string"}, {"type": "number"}], "nullable": True}}),
+    ),
+    "default null": ("D", obj({"s": {"type": "string", "default": None}})),
     "properties without type": ("D", obj({"o": {"properties": {"k": {"type": "string"}}}})),
     "title that repeats the name": ("D", obj({"first_name": {"type": "string", "title": "First Name"}})),
     "quote default": ("D", obj({"s": {"type": "string", "default": 'a"b'}})),

@@ -16,7 +16,9 @@
 //! } // namespace functions
 //! ```
 
+mod annotation;
 mod schema;
+mod type_text;
 mod typescript;
 
 use std::collections::BTreeMap;

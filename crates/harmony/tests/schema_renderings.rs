@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
 /// Name of the fixture, what is wrong with the library's rendering, ours.
-const DEVIATIONS: [(&str, &str, &str); 23] = [
+const DEVIATIONS: [(&str, &str, &str); 26] = [
     (
         "empty object, no props",
         "a tool without arguments is `()`, as in OpenAI's documentation and chat template",
@@ -83,6 +83,21 @@ const DEVIATIONS: [(&str, &str, &str); 23] = [
         "list of types with items",
         "the items are lost in a list of types",
         "// D\ntype f = (_: {\na?: string[] | null,\n}) => any;",
+    ),
+    (
+        "numbers twice",
+        "`number | number` is one type",
+        "// D\ntype f = (_: {\nn?: number,\n}) => any;",
+    ),
+    (
+        "nullable oneOf",
+        "nullable is lost on a union",
+        "// D\ntype f = (_: {\nu?:\n | string\n | number\n | null\n,\n}) => any;",
+    ),
+    (
+        "default null",
+        "a default of null says no more than the `?`",
+        "// D\ntype f = (_: {\ns?: string,\n}) => any;",
     ),
     (
         "properties without type",

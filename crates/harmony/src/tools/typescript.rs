@@ -1,13 +1,15 @@
 //! A JSON schema as the TypeScript-like type that the models were trained to read.
 //!
 //! The style is that of OpenAI's harmony library, character for character, wherever that library
-//! says what the schema says. Where it loses something, the loss is mended within the same style;
-//! the list is in the documentation of the crate's tests, `tests/schema_renderings.rs`.
+//! says what the schema says. Where it loses something, the loss is mended within the same style.
+//! The list of differences is in the documentation of the crate.
 
 use serde_json::{Map, Value};
 
+use super::annotation::{default, examples, generated_title, is_nullable, property_name};
 use super::comment;
 use super::schema::{Property, Resolver, View};
+use super::type_text::Type;
 
 /// Types nested deeper than this are `any`.
 pub const MAX_DEPTH: usize = 32;
@@ -39,63 +41,6 @@ pub(super) fn type_of(schema: &Value) -> Result<String, Limit> {
     writer.enter(&view, |writer| Ok(writer.place(&view, "", true)?.text))
 }
 
-/// The text of a type and what one has to know to combine it with others.
-struct Type {
-    text: String,
-    /// Has ` | ` outside of any bracket.
-    is_union: bool,
-    /// `null` is among its alternatives if it is to be.
-    has_null: bool,
-}
-
-impl Type {
-    fn atom(text: impl Into<String>) -> Self {
-        let text = text.into();
-        let has_null = text == "null";
-        Self {
-            text,
-            is_union: false,
-            has_null,
-        }
-    }
-
-    /// `A | B`, each text once.
-    fn union(members: impl IntoIterator<Item = Self>) -> Self {
-        let mut texts: Vec<String> = Vec::new();
-        let mut nested = false;
-        let mut has_null = false;
-        for member in members {
-            nested |= member.is_union;
-            has_null |= member.has_null;
-            if !texts.contains(&member.text) {
-                texts.push(member.text);
-            }
-        }
-        Self {
-            is_union: nested || texts.len() > 1,
-            text: texts.join(" | "),
-            has_null,
-        }
-    }
-
-    fn or_null(self) -> Self {
-        if self.has_null {
-            self
-        } else {
-            Self::union([self, Self::atom("null")])
-        }
-    }
-
-    fn array(self) -> Self {
-        let text = if self.is_union {
-            format!("({})[]", self.text)
-        } else {
-            self.text + "[]"
-        };
-        Self::atom(text)
-    }
-}
-
 struct Writer<'a> {
     resolver: Resolver<'a>,
     /// The definitions being written, outermost first.
@@ -117,16 +62,20 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Counts `text` and hands it back.
-    fn spend(&mut self, text: String) -> Result<String, Limit> {
-        self.bytes += text.len();
+    fn spend_bytes(&mut self, bytes: usize) -> Result<(), Limit> {
+        self.bytes += bytes;
         if self.bytes > MAX_TYPE_BYTES {
             return Err(Limit {
                 limit: MAX_TYPE_BYTES,
                 unit: "bytes",
             });
         }
-        Ok(text)
+        Ok(())
+    }
+
+    /// Counts `text` and hands it back.
+    fn spend(&mut self, text: String) -> Result<String, Limit> {
+        self.spend_bytes(text.len()).map(|()| text)
     }
 
     fn view(&mut self, schemas: &[&'a Value]) -> Result<View<'a>, Limit> {
@@ -258,7 +207,7 @@ impl<'a> Writer<'a> {
     fn object(&mut self, view: &View<'a>, indent: &str, lead: bool) -> Result<Type, Limit> {
         let mut text = String::new();
         if let Some(description) = view.text("description").filter(|_| lead) {
-            text.push_str(&self.spend(comment(description, indent))?);
+            text.push_str(&self.comment(description, indent)?);
         }
         text.push_str("{\n");
         let (properties, looked_at) = view.properties();
@@ -288,26 +237,24 @@ impl<'a> Writer<'a> {
             property_name(property.name)
         ))?;
 
-        let mut title = String::new();
-        if let Some(text) = view
-            .title()
-            .filter(|title| *title != generated_title(property.name))
-        {
-            title = format!("{}{indent}//\n", comment(text, indent));
-        }
-        let description = view
-            .text("description")
-            .map(|text| comment(text, indent))
-            .unwrap_or_default();
-        let examples = examples(&view, indent);
-        let default = default(&view);
+        let title = match view.title() {
+            Some(title) if title != generated_title(property.name) => {
+                format!("{}{indent}//\n", self.comment(title, indent)?)
+            }
+            _ => String::new(),
+        };
+        let description = view.text("description").unwrap_or_default();
+        let comments = self.comment(description, indent)?;
+        let examples = self.examples(&view, indent)?;
+        let default = self.spend(default(&view).unwrap_or_default())?;
 
         let listed = self.enter(&view, |writer| writer.listed_variants(&view))?;
         if let Some(variants) = listed {
-            let default = default
-                .map(|text| format!("{indent}// {text}\n"))
-                .unwrap_or_default();
-            let head = self.spend(format!("{title}{examples}{description}{default}"))?;
+            let default = if default.is_empty() {
+                default
+            } else {
+                format!("{indent}// {default}\n")
+            };
             let lines = self.enter(&view, |writer| {
                 writer.variant_lines(&view, variants, indent, view.text("description"))
             })?;
@@ -315,16 +262,43 @@ impl<'a> Writer<'a> {
                 .iter()
                 .map(|line| format!("{indent} | {line}\n"))
                 .collect();
-            return Ok(format!("{head}{name}\n{lines}{indent},\n"));
+            return Ok(format!(
+                "{title}{examples}{comments}{default}{name}\n{lines}{indent},\n"
+            ));
         }
-        let head = self.spend(format!("{title}{description}{examples}"))?;
-        let tail = default
-            .map(|text| format!(" // {text}"))
-            .unwrap_or_default();
-        let tail = self.spend(tail)?;
+        let default = if default.is_empty() {
+            default
+        } else {
+            format!(" // {default}")
+        };
         let inner = format!("{indent}    ");
-        let written = self.enter(&view, |writer| writer.place(&view, &inner, false))?;
-        Ok(format!("{head}{name} {},{tail}\n", written.text))
+        let written = self
+            .enter(&view, |writer| writer.place(&view, &inner, false))?
+            .text;
+        Ok(format!(
+            "{title}{comments}{examples}{name} {written},{default}\n"
+        ))
+    }
+
+    /// Each line of `text` as a comment line.
+    fn comment(&mut self, text: &str, indent: &str) -> Result<String, Limit> {
+        // Counted before it is written: a text of line breaks grows with the indent.
+        self.spend_bytes(text.len() + text.lines().count() * (indent.len() + "// ".len()))?;
+        Ok(comment(text, indent))
+    }
+
+    /// `// Examples:` and a line for each.
+    fn examples(&mut self, view: &View<'a>, indent: &str) -> Result<String, Limit> {
+        let mut lines = String::new();
+        for example in examples(view) {
+            let heading = if lines.is_empty() {
+                format!("{indent}// Examples:\n")
+            } else {
+                String::new()
+            };
+            lines.push_str(&self.spend(format!("{heading}{indent}// - {example}\n"))?);
+        }
+        Ok(lines)
     }
 
     /// The variants to be written on lines of their own: those of `oneOf`, and those of `anyOf`
@@ -404,63 +378,4 @@ impl<'a> Writer<'a> {
         self.spend_nodes(1 + view.num_layers())?;
         Ok(view)
     }
-}
-
-/// Whether the type is to have `null` among its alternatives.
-fn is_nullable(view: &View<'_>) -> bool {
-    view.nullable || view.get("nullable") == Some(&Value::Bool(true))
-}
-
-/// `// Examples:` and one line each.
-fn examples(view: &View<'_>, indent: &str) -> String {
-    let examples = view
-        .get("examples")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice);
-    let examples = examples.unwrap_or_default();
-    if examples.is_empty() {
-        return String::new();
-    }
-    let lines: String = examples
-        .iter()
-        .map(|value| format!("{indent}// - {value}\n"))
-        .collect();
-    format!("{indent}// Examples:\n{lines}")
-}
-
-/// `default: x`: strings in quotes unless they are one of listed values, everything else as JSON.
-/// A default of `null` says no more than the `?` of an optional property and is left out.
-fn default(view: &View<'_>) -> Option<String> {
-    let default = view.get("default").filter(|value| !value.is_null())?;
-    let text = match default {
-        Value::String(text) if view.literals().is_some() && !text.contains(char::is_control) => {
-            text.clone()
-        }
-        other => other.to_string(),
-    };
-    Some(format!("default: {text}"))
-}
-
-/// The name as it is, unless it would break the line.
-fn property_name(name: &str) -> String {
-    if name.contains(char::is_control) {
-        Value::String(name.to_owned()).to_string()
-    } else {
-        name.to_owned()
-    }
-}
-
-/// The title that schema generators make up for a field: `some_field` → `Some Field`. It says
-/// nothing that the name does not say.
-fn generated_title(name: &str) -> String {
-    let capitalize = |word: &str| {
-        let mut chars = word.chars();
-        chars
-            .next()
-            .map(|first| first.to_uppercase().chain(chars).collect::<String>())
-    };
-    name.split('_')
-        .map(|word| capitalize(word).unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join(" ")
 }

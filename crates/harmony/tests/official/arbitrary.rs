@@ -4,7 +4,7 @@ use harmony::{
     Author, ChannelConfig, Content, DeveloperContent, Encoding, Message, ReasoningEffort, Role,
     SystemContent, TokenId, ToolDescription, ToolNamespace,
 };
-use proptest::collection::vec;
+use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -28,8 +28,9 @@ fn line() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9 ,.'`<>{}|é中-]{1,30}"
 }
 
+/// Without the letter n: where the library finds `null` in a type it takes it for nullable.
 fn name() -> impl Strategy<Value = String> {
-    "[a-z][a-z0-9_]{0,12}"
+    "[a-mo-z][a-mo-z0-9_]{0,12}"
 }
 
 fn channel() -> impl Strategy<Value = String> {
@@ -195,7 +196,7 @@ fn object_of(property: BoxedStrategy<Value>, described: bool) -> BoxedStrategy<V
 fn property_schema() -> BoxedStrategy<Value> {
     let leaf = prop_oneof![
         plain_type(),
-        vec(name(), 1..4).prop_map(|values| json!({"type": "string", "enum": values})),
+        btree_set(name(), 1..4).prop_map(|values| json!({"type": "string", "enum": values})),
         subsequence(&["string", "number", "boolean", "array", "null"][..], 1..3)
             .prop_map(|names| json!({"type": names})),
         vec((plain_type(), option::of(name())), 1..4).prop_map(|variants| {

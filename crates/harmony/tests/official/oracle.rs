@@ -2,7 +2,10 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use harmony::{ParserStart, TokenId};
+use openai_harmony::chat::Role;
 use openai_harmony::{HarmonyEncoding, HarmonyEncodingName};
+use serde_json::Value;
 use std::path::PathBuf;
 use std::{env, fs, process};
 
@@ -39,4 +42,47 @@ fn vocabulary() -> String {
         format!("{} {id}\n", BASE64_STANDARD.encode(bytes))
     });
     lines.collect()
+}
+
+/// What the library parses, as JSON, if it can.
+pub(crate) fn parse(
+    library: &HarmonyEncoding,
+    tokens: &[TokenId],
+    start: ParserStart,
+) -> Option<Value> {
+    let role = match start {
+        ParserStart::AfterAssistant => Some(Role::Assistant),
+        ParserStart::Message => None,
+    };
+    let messages = library
+        .parse_messages_from_completion_tokens(tokens.iter().copied(), role)
+        .ok()?;
+    Some(serde_json::to_value(messages).expect("messages serialise"))
+}
+
+/// Whether the library's reading of the tokens with this text can be trusted: it has not taken a
+/// special token for text, nor a word for something else than it is.
+pub(crate) fn is_sound(parsed: &Value, text: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._".contains(c))
+    };
+    // Where a role runs into what follows it, or is missing.
+    let begins_header = |name: &str| {
+        let words = ["assistant", "analysis", "commentary", "final", "to="];
+        words.iter().any(|word| name.starts_with(word))
+    };
+    parsed.as_array().expect("a list").iter().all(|message| {
+        let field = |key: &str| message[key].as_str();
+        field("content").is_some_and(|content| !content.contains("<|"))
+            && field("name").is_none_or(|name| is_word(name) && !begins_header(name))
+            && field("channel")
+                .is_none_or(|channel| ["analysis", "commentary", "final"].contains(&channel))
+            && field("recipient")
+                .is_none_or(|name| is_word(name) && text.contains(&format!("to={name}")))
+            && field("content_type")
+                .is_none_or(|name| is_word(name.strip_prefix("<|constrain|>").unwrap_or(name)))
+    })
 }
