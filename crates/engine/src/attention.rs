@@ -4,8 +4,9 @@
 //! `a_j = q·k_j / √d`, `p_j = exp(a_j - m) / (Σ exp(a_j - m) + exp(s_h - m))`, `out = Σ p_j v_j`.
 //! The learned sink `s_h` only takes part in the denominator.
 //!
-//! The heads that share a key/value head are done together, so that each key is fetched once. Sums
-//! run over the keys in the order of their positions, whatever page or chunk they came in.
+//! The heads that share a key/value head are done together, segment by segment of the cache, so
+//! that each key is fetched from memory once. Sums run over the keys in the order of their
+//! positions, whatever page or chunk they came in.
 
 use std::ops::Range;
 
@@ -104,27 +105,35 @@ impl Attention<'_> {
         let len = visible.len();
         let segments = storage.segments(self.geometry, self.layer, kv_head, visible);
 
-        // Scores [group, len].
+        // Scores [group, len]. A segment's keys stay in the nearest cache for all heads.
         scores.clear();
         scores.resize(group_size * len, 0.0);
-        let keys = segments
-            .clone()
-            .flat_map(|(keys, _)| keys.chunks_exact(head_dim));
-        for (j, key) in keys.enumerate() {
-            for (h, q) in q.chunks_exact(head_dim).enumerate() {
-                scores[h * len + j] = scale * T::dot(isa, q, key);
+        let mut first = 0;
+        for (keys, _) in segments.clone() {
+            let count = keys.len() / head_dim;
+            for (q, scores) in q.chunks_exact(head_dim).zip(scores.chunks_exact_mut(len)) {
+                let scores = &mut scores[first..first + count];
+                for (score, key) in scores.iter_mut().zip(keys.chunks_exact(head_dim)) {
+                    *score = scale * T::dot(isa, q, key);
+                }
             }
+            first += count;
         }
         let sinks = &self.sinks[kv_head * group_size..][..group_size];
         for (scores, &sink) in scores.chunks_exact_mut(len).zip(sinks) {
             softmax_with_sink(isa, scores, sink);
         }
         out.fill(0.0);
-        let values = segments.flat_map(|(_, values)| values.chunks_exact(head_dim));
-        for (j, value) in values.enumerate() {
-            for (h, out) in out.chunks_exact_mut(head_dim).enumerate() {
-                T::add_scaled(isa, scores[h * len + j], value, out);
+        let mut first = 0;
+        for (_, values) in segments {
+            let count = values.len() / head_dim;
+            for (out, weights) in out.chunks_exact_mut(head_dim).zip(scores.chunks_exact(len)) {
+                let weights = &weights[first..first + count];
+                for (&weight, value) in weights.iter().zip(values.chunks_exact(head_dim)) {
+                    T::add_scaled(isa, weight, value, out);
+                }
             }
+            first += count;
         }
     }
 }

@@ -65,10 +65,11 @@ impl Pool {
     }
 
     /// Runs a whole computation on one of the threads, so that the pieces it hands out start
-    /// without crossing from a foreign thread each time. Worth it for much work only.
+    /// without crossing from a foreign thread each time. A computation of little work, whose
+    /// pieces are mostly done by the caller anyway, stays with the caller.
     pub(crate) fn run<R: Send>(&self, macs: usize, work: impl FnOnce() -> R + Send) -> R {
         match &self.threads {
-            Some(threads) if macs >= MIN_PARALLEL_MACS => threads.install(work),
+            Some(threads) if macs >= 64 * MIN_PARALLEL_MACS => threads.install(work),
             _ => work(),
         }
     }

@@ -294,6 +294,8 @@ fn a_directory_without_a_checkpoint_says_what_it_holds() {
     }
     let dir = directory(&[("model.safetensors", &Tiny::new().file())]);
     assert!(unsupported(load_dir(&dir.path().join("model.safetensors"))).contains("directory"));
+    let empty = directory(&[("model.safetensors", b""), ("config.json", b"{}")]);
+    assert!(corrupt(load_dir(empty.path())).contains("0 bytes"));
     let error = load_dir(dir.path()).unwrap_err();
     assert!(
         matches!(&error, EngineError::Io { path, .. } if path.ends_with("config.json")),
