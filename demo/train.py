@@ -34,7 +34,7 @@ def arguments():
     parser.add_argument("--start", type=Path, help="checkpoint to go on from (weights; optimizer if it is in it)")
     parser.add_argument("--minutes", type=float, default=100)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--tokens", type=int, default=4096, help="tokens a worker and step")
+    parser.add_argument("--tokens", type=int, default=2048, help="tokens a worker and step")
     parser.add_argument("--muon-rate", type=float, default=0.007)
     parser.add_argument("--adam-rate", type=float, default=0.004)
     parser.add_argument("--balance", type=float, default=0.03, help="weight of the expert balance loss")
@@ -42,7 +42,7 @@ def arguments():
     parser.add_argument("--mxfp4", type=float, default=0.06, help="last part of the time, with rounded experts")
     parser.add_argument("--mix", type=json.loads, help='e.g. {"arithmetic": 1, "call": 2, "record": 1, "chat": 1}')
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--save-steps", type=int, default=100)
+    parser.add_argument("--save-steps", type=int, default=200)
     parser.add_argument("--tokenizer", type=Path, default=Path(__file__).with_name("weights") / "tokenizer.json")
     return parser.parse_args()
 
@@ -95,6 +95,7 @@ class Worker:
         if "optimizer" in start:
             self.optimizer.load(start["optimizer"])
         self.step = self.first_step = start.get("step", 0)
+        self.tokens_before = start.get("tokens", 0)
         encoder = Encoder(options.tokenizer)
         source = Source(f"{options.seed} {self.step} {rank}", pieces=encoder.letter_tokens())
         self.packer = Packer(encoder, source, options.tokens, options.mix)
@@ -128,7 +129,7 @@ class Worker:
         return loss.item(), balance.item(), len(learned) / len(ids)
 
     def tokens(self):
-        return self.step * self.options.tokens * self.options.workers
+        return self.tokens_before + (self.step - self.first_step) * self.options.tokens * self.options.workers
 
     def follow(self, loss, balance, learned):
         """Keeps the running average of the weights and prints a line now and then."""
@@ -138,7 +139,7 @@ class Worker:
             self.average.lerp_(self.shared.masters, 1 - min(AVERAGE_KEEP, steps / (steps + 50)))
         if steps % 25 == 0:
             minutes, rate = self.schedule.minutes(), self.schedule.rate(steps)
-            speed = steps * self.tokens() / self.step / (60 * minutes)
+            speed = (self.tokens() - self.tokens_before) / (60 * minutes)
             print(
                 f"step {self.step} minutes {minutes:.1f} tokens {self.tokens() / 1e6:.2f}M loss {self.smooth:.4f} "
                 f"learned {learned:.2f} balance {balance:.2f} rate {rate:.2f} {speed:.0f}/s"
