@@ -112,21 +112,12 @@ impl StreamableParser {
         // parser changes.
         let encoding = self.encoding.clone();
         let meaning = classify(&encoding, token);
-        match mem::replace(&mut self.state, State::Between) {
-            State::Between => self.between(token, meaning, &mut events),
-            State::Header(draft) => self.header(draft, token, meaning, &mut events),
-            State::Content {
-                header,
-                text,
-                decoder,
-            } => {
-                self.state = State::Content {
-                    header,
-                    text,
-                    decoder,
-                };
-                self.content(token, meaning, &mut events);
-            }
+        if matches!(self.state, State::Content { .. }) {
+            self.content(token, meaning, &mut events);
+        } else if let State::Header(draft) = mem::replace(&mut self.state, State::Between) {
+            self.header(draft, token, meaning, &mut events);
+        } else {
+            self.between(token, meaning, &mut events);
         }
         events
     }

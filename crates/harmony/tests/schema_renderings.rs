@@ -539,6 +539,27 @@ fn a_schema_that_blows_up_is_refused_and_shown_as_any() {
 }
 
 #[test]
+fn large_schemas_take_no_more_than_linear_work() {
+    // Each of these takes minutes with one careless loop over what came before.
+    let numbers: Vec<u32> = (0..200_000).collect();
+    assert!(validate(json!({"enum": numbers})).is_err());
+    let references: Vec<Value> = numbers
+        .iter()
+        .map(|n| json!({"$ref": format!("#/$defs/{n}")}))
+        .collect();
+    let definitions: Map<String, Value> = numbers
+        .iter()
+        .map(|n| (n.to_string(), json!({"title": "T"})))
+        .collect();
+    assert!(validate(json!({"allOf": references, "$defs": definitions})).is_err());
+    let long = "x".repeat(1 << 20);
+    let leaf = json!({"$ref": format!("#/$defs/{long}")});
+    assert!(validate(doubling(11, leaf)).is_ok());
+    let breaks = json!({"type": "string", "description": "\n".repeat(1 << 20)});
+    assert!(validate(json!({"properties": {"a": {"properties": {"b": breaks}}}})).is_err());
+}
+
+#[test]
 fn what_nests_too_deep_is_any() {
     let mut schema = json!({"type": "string"});
     for _ in 0..1_000 {

@@ -27,6 +27,9 @@ const SHAPE_KEYWORDS: [&str; 11] = [
 /// The keywords that speak about one place in a schema and not about the type used there.
 const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "nullable"];
 
+/// A longer reference leads nowhere.
+const MAX_POINTER_BYTES: usize = 1024;
+
 /// Whether the schema allows no argument at all: `{}`, or an object without properties.
 pub(super) fn is_empty(schema: &Value) -> bool {
     let Some(schema) = schema.as_object() else {
@@ -179,15 +182,14 @@ pub(super) struct Property<'a> {
 
 /// Follows references within one schema.
 pub(super) struct Resolver<'a> {
-    root: &'a Value,
-    max_depth: usize,
+    pub(super) root: &'a Value,
+    /// What is nested deeper is left out.
+    pub(super) max_depth: usize,
+    /// A type that is made up of more schemas is cut off there.
+    pub(super) max_layers: usize,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(root: &'a Value, max_depth: usize) -> Self {
-        Self { root, max_depth }
-    }
-
     /// The type that satisfies all of `schemas`; `active` are the definitions being written.
     pub(super) fn view(&self, schemas: &[&'a Value], active: &[&'a Object]) -> View<'a> {
         let mut view = View::default();
@@ -217,7 +219,8 @@ impl<'a> Resolver<'a> {
         own: bool,
         depth: usize,
     ) {
-        let Some(schema) = schema.as_object().filter(|_| depth < self.max_depth) else {
+        let may_grow = depth < self.max_depth && view.layers.len() < self.max_layers;
+        let Some(schema) = schema.as_object().filter(|_| may_grow) else {
             return;
         };
         view.layers.push(Layer {
@@ -256,6 +259,9 @@ impl<'a> Resolver<'a> {
     /// What the schema's `$ref` leads to, if that lies in the same document.
     fn target(&self, schema: &'a Object) -> Option<(&'a Value, &'a Object)> {
         let pointer = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
+        if pointer.len() > MAX_POINTER_BYTES {
+            return None;
+        }
         let target = self.root.pointer(pointer)?;
         Some((target, target.as_object()?))
     }

@@ -1,5 +1,7 @@
 //! The text of a type and how types combine.
 
+use std::collections::HashSet;
+
 /// The text of a type and what one has to know to combine it with others.
 pub(super) struct Type {
     pub(super) text: String,
@@ -22,13 +24,14 @@ impl Type {
 
     /// `A | B`, each text once.
     pub(super) fn union(members: impl IntoIterator<Item = Self>) -> Self {
+        let mut seen = HashSet::new();
         let mut texts: Vec<String> = Vec::new();
         let mut nested = false;
         let mut has_null = false;
         for member in members {
             nested |= member.is_union;
             has_null |= member.has_null;
-            if !texts.contains(&member.text) {
+            if seen.insert(member.text.clone()) {
                 texts.push(member.text);
             }
         }

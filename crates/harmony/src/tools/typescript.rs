@@ -29,7 +29,12 @@ pub(super) struct Limit {
 /// The type of `schema`, unindented, with `$ref` followed within the schema. A type that refers to
 /// itself is `any` at the second mention.
 pub(super) fn type_of(schema: &Value) -> Result<String, Limit> {
-    let resolver = Resolver::new(schema, MAX_DEPTH);
+    let (max_depth, max_layers) = (MAX_DEPTH, MAX_TYPE_NODES);
+    let resolver = Resolver {
+        root: schema,
+        max_depth,
+        max_layers,
+    };
     let mut writer = Writer {
         resolver,
         active: schema.as_object().into_iter().collect(),
