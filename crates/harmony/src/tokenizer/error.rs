@@ -48,7 +48,7 @@ pub enum TokenizerError {
         limit: TokenId,
     },
     /// A byte without a token: some text could not be encoded.
-    #[error("model.vocab has no token for byte 0x{0:02x}: byte-level BPE needs all 256")]
+    #[error("model.vocab has no ordinary token for byte 0x{0:02x}: byte-level BPE needs all 256")]
     MissingByte(u8),
     /// A merge that is not a pair of tokens whose joined text is a token.
     #[error("model.merges[{index}] = {merge:?}: {reason}")]

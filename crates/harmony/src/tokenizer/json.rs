@@ -1,145 +1,27 @@
 //! Reads Hugging Face's `tokenizer.json`.
 
-use std::collections::HashMap;
-use std::fmt;
+mod schema;
+mod token_table;
 
-use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
+use self::schema::{File, Kind, Model};
+use self::token_table::TokenTable;
 use super::added_tokens::{AddedToken, AddedTokens};
 use super::bpe::{Bpe, Merge, Merges};
 use super::error::{TokenizerError, shorten};
 use super::o200k_split::O200K_PATTERN;
 use super::regex_split::RegexSplit;
-use super::{Split, Tokenizer, byte_level};
+use super::{Split, Tokenizer};
 use crate::TokenId;
 use crate::vocab::Vocab;
 
-/// Far above any vocabulary; keeps a table indexed by id small.
-const MAX_ID: TokenId = (1 << 20) - 1;
+/// Steps of one pre-tokenizer.
 const MAX_SPLITS: usize = 16;
 
 /// What GPT-2's pre-tokenizer splits with: `ByteLevel` with `use_regex`.
 const GPT2_PATTERN: &str =
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-
-/// The parts of the file that have a bearing on ordinary text. `post_processor`, `truncation` and `padding` concern whole
-/// prompts, which the caller composes.
-#[derive(Deserialize)]
-struct File {
-    #[serde(default)]
-    added_tokens: Vec<AddedTokenEntry>,
-    #[serde(default)]
-    normalizer: Value,
-    #[serde(default)]
-    pre_tokenizer: Value,
-    #[serde(default)]
-    decoder: Value,
-    model: Model,
-}
-
-#[derive(Deserialize)]
-struct AddedTokenEntry {
-    id: u64,
-    content: String,
-    #[serde(default)]
-    single_word: bool,
-    #[serde(default)]
-    lstrip: bool,
-    #[serde(default)]
-    rstrip: bool,
-    #[serde(default)]
-    normalized: bool,
-    #[serde(default)]
-    special: bool,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    /// Older files leave it out.
-    r#type: Option<String>,
-    dropout: Option<f64>,
-    continuing_subword_prefix: Option<String>,
-    end_of_word_suffix: Option<String>,
-    #[serde(default)]
-    byte_fallback: bool,
-    #[serde(default)]
-    ignore_merges: bool,
-    vocab: HashMap<String, u64>,
-    merges: Vec<MergePair>,
-}
-
-/// A pair, or a string with a space in the middle.
-enum MergePair {
-    Pair(String, String),
-    Joined(String),
-}
-
-impl MergePair {
-    fn parts(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::Pair(left, right) => Some((left, right)),
-            Self::Joined(text) => text
-                .split_once(' ')
-                .filter(|(_, right)| !right.contains(' ')),
-        }
-    }
-
-    /// A comment line of a `merges.txt`, which old converters copied.
-    fn is_comment(&self) -> bool {
-        matches!(self, Self::Joined(text) if text.starts_with("#version"))
-    }
-}
-
-impl fmt::Display for MergePair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pair(left, right) => write!(f, "{left} {right}"),
-            Self::Joined(text) => f.write_str(text),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for MergePair {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairVisitor;
-        impl<'de> Visitor<'de> for PairVisitor {
-            type Value = MergePair;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a merge: [\"a\", \"b\"] or \"a b\"")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<MergePair, E> {
-                Ok(MergePair::Joined(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<MergePair, A::Error> {
-                match (
-                    seq.next_element()?,
-                    seq.next_element()?,
-                    seq.next_element::<String>()?,
-                ) {
-                    (Some(left), Some(right), None) => Ok(MergePair::Pair(left, right)),
-                    _ => Err(de::Error::custom("a merge joins exactly two tokens")),
-                }
-            }
-        }
-        deserializer.deserialize_any(PairVisitor)
-    }
-}
-
-/// Just enough to say which model it is when it is not BPE.
-#[derive(Deserialize)]
-struct Kind {
-    model: KindOfModel,
-}
-
-#[derive(Deserialize)]
-struct KindOfModel {
-    r#type: String,
-}
 
 pub(super) fn read(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
     let file: File =
@@ -158,7 +40,7 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
     if file.decoder["type"] != "ByteLevel" {
         return Err(unsupported_value("decoder", &file.decoder));
     }
-    let mut tokens = Tokens::default();
+    let mut tokens = TokenTable::default();
     for (text, &id) in &file.model.vocab {
         tokens.add_from_vocab(text, id)?;
     }
@@ -307,104 +189,6 @@ fn split(step: &Value) -> Result<Split, TokenizerError> {
         (None, None) => return Err(unsupported_value("pre_tokenizer.pattern", step)),
     };
     Ok(Split::Regex(regex))
-}
-
-/// The tokens of the file by id.
-#[derive(Default)]
-struct Tokens<'f>(Vec<Option<TokenEntry<'f>>>);
-
-struct TokenEntry<'f> {
-    text: &'f str,
-    bytes: Vec<u8>,
-    /// Whether merging may come upon it: true of the tokens of `model.vocab` that are not special.
-    findable: bool,
-}
-
-impl<'f> Tokens<'f> {
-    fn add_from_vocab(&mut self, text: &'f str, id: u64) -> Result<(), TokenizerError> {
-        let slot = self.slot(text, id)?;
-        if let Some(other) = slot {
-            return Err(duplicate(id as TokenId, other.text, text));
-        }
-        // Text outside the byte alphabet stands for itself, and no input can produce it.
-        let bytes = byte_level::bytes_of(text);
-        let findable = bytes.as_ref().is_some_and(|bytes| !bytes.is_empty());
-        *slot = Some(TokenEntry {
-            text,
-            bytes: bytes.unwrap_or_else(|| text.into()),
-            findable,
-        });
-        Ok(())
-    }
-
-    /// Added tokens may repeat a token of `model.vocab`.
-    fn add_added(
-        &mut self,
-        text: &'f str,
-        id: u64,
-        special: bool,
-    ) -> Result<TokenId, TokenizerError> {
-        let slot = self.slot(text, id)?;
-        let id = id as TokenId;
-        match slot {
-            Some(other) if other.text != text => return Err(duplicate(id, other.text, text)),
-            Some(other) if !special && other.bytes != text.as_bytes() => {
-                return Err(unsupported(
-                    "added_tokens[] that means other bytes in model.vocab",
-                    text,
-                ));
-            }
-            Some(other) => other.findable &= !special,
-            None => {
-                *slot = Some(TokenEntry {
-                    text,
-                    bytes: text.into(),
-                    findable: false,
-                })
-            }
-        }
-        Ok(id)
-    }
-
-    fn slot(&mut self, text: &str, id: u64) -> Result<&mut Option<TokenEntry<'f>>, TokenizerError> {
-        if id > u64::from(MAX_ID) {
-            return Err(TokenizerError::IdTooLarge {
-                token: shorten(text),
-                id,
-                limit: MAX_ID,
-            });
-        }
-        let at = id as usize;
-        if self.0.len() <= at {
-            self.0.resize_with(at + 1, || None);
-        }
-        Ok(&mut self.0[at])
-    }
-
-    fn into_vocab(self, specials: Vec<(TokenId, String)>) -> Vocab {
-        let findable: Vec<bool> = self
-            .0
-            .iter()
-            .map(|entry| entry.as_ref().is_some_and(|entry| entry.findable))
-            .collect();
-        let mut bytes: Vec<Vec<u8>> = self
-            .0
-            .into_iter()
-            .map(|entry| entry.map_or(Vec::new(), |entry| entry.bytes))
-            .collect();
-        for (id, text) in &specials {
-            bytes[*id as usize] = text.as_bytes().to_vec();
-        }
-        Vocab::new(&bytes, specials, |id| findable[id as usize])
-    }
-}
-
-fn duplicate(id: TokenId, first: &str, second: &str) -> TokenizerError {
-    TokenizerError::DuplicateId {
-        id,
-        first: shorten(first),
-        second: shorten(second),
-    }
 }
 
 /// The token of each byte.

@@ -1,13 +1,14 @@
 //! Split patterns of `tokenizer.json` files, matched exactly as the backtracking engines match them but in linear time per
 //! match.
 //!
-//! The patterns are written for Oniguruma. Those that mean the same to `regex-automata` run there; the one look-around that
-//! nearly every pattern has, the alternative `\s+(?!\S)`, is worked out by hand; everything else is refused by name rather
-//! than matched a little differently.
+//! The patterns are written for Oniguruma. Those that mean the same to `regex-automata` (see `dialect`) run there; the one
+//! look-around that nearly every pattern has, the alternative `\s+(?!\S)`, is worked out by hand; everything else is refused by
+//! name rather than matched a little differently.
+
+mod dialect;
 
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
-use regex_syntax::ast;
 
 use super::error::{TokenizerError, shorten};
 
@@ -16,7 +17,6 @@ const TRAILING_SPACE: &str = r"\s+(?!\S)";
 /// Bounds what a hostile pattern such as `(\p{L}{1000}){1000}` may compile to.
 const MAX_NFA_BYTES: usize = 64 << 20;
 const MAX_PATTERN_BYTES: usize = 1 << 20;
-const MAX_NEST: u32 = 64;
 
 /// A compiled split pattern.
 pub(crate) struct RegexSplit {
@@ -65,7 +65,7 @@ impl RegexSplit {
             parts.extend(rest);
         }
         for part in &parts {
-            check(part).map_err(fail)?;
+            dialect::check(part).map_err(fail)?;
         }
         Ok(Self {
             regex: compile(&parts).map_err(fail)?,
@@ -164,82 +164,4 @@ fn alternatives(pattern: &str) -> Vec<&str> {
     }
     found.push(&pattern[start..]);
     found
-}
-
-/// Refuses what `regex-automata` cannot match, what means something else to Oniguruma, and what matches nothing at all.
-fn check(pattern: &str) -> Result<(), String> {
-    let ast = ast::parse::ParserBuilder::new()
-        .nest_limit(MAX_NEST)
-        .build()
-        .parse(pattern)
-        .map_err(|e| match e.kind() {
-            ast::ErrorKind::UnsupportedLookAround => format!(
-                "look-around other than the alternative {TRAILING_SPACE:?} is not supported"
-            ),
-            kind => kind.to_string(),
-        })?;
-    ast::visit(&ast, Dialect)?;
-    let hir = regex_syntax::hir::translate::Translator::new()
-        .translate(pattern, &ast)
-        .map_err(|e| e.kind().to_string())?;
-    if hir.properties().minimum_len() == Some(0) {
-        return Err("it matches the empty string".to_owned());
-    }
-    Ok(())
-}
-
-/// Finds constructs that the two dialects read differently.
-struct Dialect;
-
-impl ast::Visitor for Dialect {
-    type Output = ();
-    type Err = String;
-
-    fn finish(self) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn visit_pre(&mut self, node: &ast::Ast) -> Result<(), String> {
-        let problem = match node {
-            ast::Ast::Assertion(_) => "assertions (^, $, \\b and the like) are not supported",
-            ast::Ast::Flags(_) => "flags outside of a group (\"(?i)\") are not supported",
-            ast::Ast::Group(group) if group.flags().is_some_and(has_other_flags) => {
-                "of the flags only i is supported"
-            }
-            ast::Ast::Repetition(outer) => match (&*outer.ast, &outer.op.kind) {
-                (ast::Ast::Repetition(_), _) => "possessive quantifiers are not supported",
-                (_, ast::RepetitionKind::Range(_)) if !outer.greedy => {
-                    "a question mark after a counted repetition is not supported"
-                }
-                _ => return Ok(()),
-            },
-            _ => return Ok(()),
-        };
-        Err(problem.to_owned())
-    }
-
-    fn visit_class_set_item_pre(&mut self, item: &ast::ClassSetItem) -> Result<(), String> {
-        match item {
-            ast::ClassSetItem::Ascii(_) => {
-                Err("POSIX classes ([:alpha:]) are not supported".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn visit_class_set_binary_op_pre(&mut self, op: &ast::ClassSetBinaryOp) -> Result<(), String> {
-        match op.kind {
-            ast::ClassSetBinaryOpKind::Intersection => Ok(()),
-            _ => Err("\"--\" and \"~~\" in a class are not supported".to_owned()),
-        }
-    }
-}
-
-fn has_other_flags(flags: &ast::Flags) -> bool {
-    flags.items.iter().any(|item| {
-        !matches!(
-            item.kind,
-            ast::FlagsItemKind::Negation | ast::FlagsItemKind::Flag(ast::Flag::CaseInsensitive)
-        )
-    })
 }
