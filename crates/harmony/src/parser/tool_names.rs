@@ -67,7 +67,8 @@ fn fold(name: &str) -> String {
 /// Whether `wanted` is `name` with something glued to it that is no part of a name.
 fn is_glued(wanted: &str, name: &str) -> bool {
     wanted.strip_prefix(name).is_some_and(|tail| {
-        GLUED.contains(&tail) || tail.starts_with(|c: char| !c.is_alphanumeric() && c != '_')
+        GLUED.contains(&tail)
+            || tail.starts_with(|c: char| !c.is_alphanumeric() && !"_./".contains(c))
     })
 }
 
@@ -102,6 +103,7 @@ mod tests {
             ("list_files", "functions.list-files"),
             ("functions.python", "python"),
             ("functions.browser.search", "browser.search"),
+            ("functions.get_weather.today", ""),
             ("shell", ""),
             ("get", ""),
             ("", ""),
