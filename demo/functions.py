@@ -234,6 +234,17 @@ def result_of(source):
     return raw, sentence[0].upper() + sentence[1:] + ".", "The result has " + listed([spoken(k) for k in data]) + "."
 
 
+def argument_check(function, arguments):
+    """Goes through the parameters of the function, given or not."""
+    if not function.fields:
+        return " It takes nothing."
+    out = ""
+    for field in function.fields:
+        value = arguments.get(field.name, "not given")
+        out += f" {field.name} is {compact(value) if isinstance(value, bool) else value}."
+    return out + " Nothing is missing."
+
+
 def function_turn(source, effort, functions, chosen=None):
     function = chosen or source.choice(functions)
     known = bool(function.phrasings)
@@ -241,11 +252,9 @@ def function_turn(source, effort, functions, chosen=None):
     result, final, thought = result_of(source)
     before = after = None
     if effort != "low":
-        before, after = f"The request fits {function.name}.", "I have the result."
+        before, after = f'The request fits "{function.name}".', "I have the result."
     if effort == "high":
-        names = ", ".join(f.name for f in functions)
-        values = "".join(f" {name} is {compact(v) if isinstance(v, bool) else v}." for name, v in arguments.items())
-        before = f"The functions are {names}. {before}{values or ' It takes nothing.'}"
+        before += argument_check(function, arguments)
         after = f"{after} {thought}"
     return Turn(
         skill="call", kind="known" if known else "made-up", user=user, final=final, analysis=before,

@@ -103,7 +103,7 @@ def thought(effort, filled):
     if effort == "medium":
         return fields
     told = " ".join(f"{k} is {compact(v) if isinstance(v, bool) else v}." for k, v in filled.items())
-    return f"{fields} {told} All {len(filled)} found."
+    return f"{fields} {told} Nothing is missing."
 
 
 def record_turns(source, effort, count=1):
