@@ -1,5 +1,5 @@
-# `make check` is what CI runs on every change; the other targets need extra installs and say so.
-.PHONY: check fmt clippy docs test deny parity-python fuzz bench
+# `make check` is what CI runs first on every change; the other targets need extra installs and say so.
+.PHONY: check fmt clippy docs test deny parity fuzz bench
 
 check: test fmt clippy docs
 
@@ -15,6 +15,24 @@ clippy:
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
-# Licences, advisories and duplicate crates; needs cargo-deny.
+# Licences, wildcard versions and sources of all dependencies. Needs: cargo install cargo-deny
 deny:
 	cargo deny --offline check bans licenses sources
+
+# The binary against transformers on fresh random models. Needs: pip install -r reference/requirements.txt
+PYTHON ?= python3
+parity:
+	cargo build --release
+	$(PYTHON) reference/check_parity.py
+
+# A minute of each fuzz target. Needs: cargo install cargo-fuzz, and a C++ compiler
+FUZZ_SECONDS ?= 60
+fuzz:
+	for target in checkpoint tokenizer harmony; do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; \
+	done
+
+# Operations per second of the kernels, against the memory bandwidth.
+bench:
+	cargo bench -p kernels

@@ -3,7 +3,7 @@
 
 For each model below it draws random weights, writes them as a checkpoint in Hugging Face layout
 (MXFP4 experts, or bf16 ones; one file, or shards), lets transformers load that very directory
-(float32, eager attention, experts dequantised) and stores what it answers to five prompts:
+(float32, eager attention, experts dequantised) and stores what it answers to six prompts:
 the most likely token at every position and whole rows of logits at some.
 
     pip install torch transformers safetensors numpy     # made with torch 2.15, transformers 5.23

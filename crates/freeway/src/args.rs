@@ -34,7 +34,7 @@ pub(crate) struct ModelArgs {
     pub(crate) model: Option<String>,
 
     /// Compute threads [default: one per core]
-    #[arg(long, env = "FREEWAY_THREADS", value_name = "N",
+    #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 
@@ -57,6 +57,10 @@ Examples:
 
 A tools file is a JSON array of functions, each {\"name\", \"description\", \"parameters\"}, or of
 {\"type\": \"function\", \"function\": {…}} as in the OpenAI API.
+
+To run gpt-oss-20b, fetch it once (13.8 GB) with Hugging Face's own tool:
+  pip install huggingface_hub
+  hf download openai/gpt-oss-20b --exclude \"original/*\" \"metal/*\"
 
 Exit codes: 0 answered, 1 failed, 2 wrong command line, 130 interrupted.")]
 pub(crate) struct ChatArgs {
@@ -83,14 +87,15 @@ pub(crate) struct ChatArgs {
     pub(crate) schema: Option<PathBuf>,
 
     /// Answer Harmony conversations from a file of JSON lines, one answer for each line
-    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["prompt", "system", "tools", "schema"])]
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["prompt", "system", "tools", "schema", "effort", "date"])]
     pub(crate) conversation: Option<PathBuf>,
 
     /// Randomness: 0 always takes the likeliest token [default: as the model's files say, else 1]
     #[arg(long, short, value_name = "T", allow_negative_numbers = true)]
     pub(crate) temperature: Option<f32>,
 
-    /// Sample only from the likeliest tokens that together have this probability [default: 1]
+    /// Sample only from the likeliest tokens that together have this probability [default: as the
+    /// model's files say, else 1]
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub(crate) top_p: Option<f32>,
 
@@ -132,9 +137,10 @@ pub(crate) struct ScoreArgs {
     /// A text file; `-` reads standard input
     pub(crate) file: Option<PathBuf>,
 
-    /// Token ids instead of a text, separated by commas
-    #[arg(long, value_name = "ID,ID,…", value_delimiter = ',')]
-    pub(crate) tokens: Option<Vec<u32>>,
+    /// Token ids instead of a text: separated by commas, or @FILE for a file of them (`@-` is
+    /// standard input)
+    #[arg(long, value_name = "IDS")]
+    pub(crate) tokens: Option<String>,
 
     #[command(flatten)]
     pub(crate) model: ModelArgs,

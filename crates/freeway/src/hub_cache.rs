@@ -4,8 +4,13 @@
 //! `models--ORG--NAME/snapshots/REVISION/`, the files of that revision. It is shared with every
 //! other program that uses the hub, so whatever they fetched is found here.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+use serde::Deserialize;
+
+use crate::input::read_if_present;
 
 /// The model that is used when none is named and it is present.
 pub(crate) const PREFERRED_MODEL: &str = "openai/gpt-oss-20b";
@@ -35,7 +40,7 @@ pub(crate) fn is_hub_id(name: &str) -> bool {
         .is_some_and(|(org, model)| part(org) && part(model))
 }
 
-/// The snapshot of `id` in `cache` if it is there with its configuration.
+/// The snapshot of `id` in `cache`, if there is one.
 pub(crate) fn find(cache: &Path, id: &str) -> Option<PathBuf> {
     if !is_hub_id(id) {
         return None;
@@ -47,7 +52,24 @@ pub(crate) fn find(cache: &Path, id: &str) -> Option<PathBuf> {
         return None;
     }
     let snapshot = repository.join("snapshots").join(revision);
-    snapshot.join("config.json").is_file().then_some(snapshot)
+    snapshot.is_dir().then_some(snapshot)
+}
+
+/// Whether all weights of a snapshot are there. A download that was cut off, or a program that only
+/// wanted the tokenizer, leaves a snapshot without them.
+pub(crate) fn is_complete(snapshot: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: HashMap<String, String>,
+    }
+    let is_there = |name: &str| snapshot.join(name).is_file();
+    let shards_are_there = || {
+        let json = read_if_present(&snapshot.join("model.safetensors.index.json")).ok()??;
+        let index: Index = serde_json::from_slice(&json).ok()?;
+        let mut shards = index.weight_map.values();
+        (shards.len() > 0 && shards.all(|shard| is_there(shard))).then_some(())
+    };
+    is_there("config.json") && (is_there("model.safetensors") || shards_are_there().is_some())
 }
 
 #[cfg(test)]
@@ -63,9 +85,26 @@ mod tests {
         fs::create_dir_all(repository.join("refs")).unwrap();
         assert_eq!(find(cache.path(), PREFERRED_MODEL), None, "no ref yet");
         fs::write(repository.join("refs/main"), "6cee5e81\n").unwrap();
-        assert_eq!(find(cache.path(), PREFERRED_MODEL), None, "no config yet");
-        fs::write(snapshot.join("config.json"), "{}").unwrap();
         assert_eq!(find(cache.path(), PREFERRED_MODEL), Some(snapshot));
+    }
+
+    #[test]
+    fn a_snapshot_is_complete_when_every_file_of_the_index_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let snapshot = directory.path();
+        let put = |name: &str, text: &str| fs::write(snapshot.join(name), text).unwrap();
+        assert!(!is_complete(snapshot), "empty");
+        put("config.json", "{}");
+        put("tokenizer.json", "{}");
+        assert!(!is_complete(snapshot), "no weights");
+        put(
+            "model.safetensors.index.json",
+            r#"{"weight_map": {"a": "1.st", "b": "2.st"}}"#,
+        );
+        put("1.st", "");
+        assert!(!is_complete(snapshot), "half the weights");
+        put("2.st", "");
+        assert!(is_complete(snapshot));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) fn is_set() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Forgets an earlier Ctrl-C.
+/// Forgets an earlier Ctrl-C: a conversation goes on after one.
 pub(crate) fn clear() {
     INTERRUPTED.store(false, Ordering::SeqCst);
 }

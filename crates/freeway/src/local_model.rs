@@ -1,16 +1,15 @@
 //! Which model `--model` names, and loading it together with its encoding and sampling defaults.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
-use engine::{Config, LoadOptions, Mode, Model};
+use anyhow::{Context, bail, ensure};
+use engine::{Config, LoadOptions, Mode, Model, SamplingParams};
 use harmony::{Encoding, Tokenizer};
 
 use crate::args::ModelArgs;
-use crate::{UsageError, hub_cache};
+use crate::input::read_if_present;
+use crate::{UsageError, hub_cache, terminal};
 
 /// The demo model's files, part of the binary.
 mod demo {
@@ -43,8 +42,10 @@ impl ModelSource {
                 path,
             })
         };
-        let Some(name) = model else {
-            return Ok(in_cache(hub_cache::PREFERRED_MODEL).unwrap_or(ModelSource::Demo));
+        // An empty variable is one that is not set.
+        let Some(name) = model.filter(|name| !name.is_empty()) else {
+            let preferred = in_cache(hub_cache::PREFERRED_MODEL).filter(ModelSource::is_complete);
+            return Ok(preferred.unwrap_or(ModelSource::Demo));
         };
         if name == "demo" {
             return Ok(ModelSource::Demo);
@@ -77,6 +78,27 @@ impl ModelSource {
         bail!(UsageError(format!(
             "there is no directory {name}; give a checkpoint directory, a hub id, or `demo`"
         )))
+    }
+
+    fn is_complete(&self) -> bool {
+        match self {
+            ModelSource::Demo => true,
+            ModelSource::Directory { path, .. } => hub_cache::is_complete(path),
+        }
+    }
+
+    /// Says on standard error which model answers, for when the user named none.
+    pub(crate) fn announce(&self) {
+        match self {
+            ModelSource::Demo => terminal::note(format_args!(
+                "(the built-in demo model answers; {} is not on this machine, the README says how \
+                 to get it)",
+                hub_cache::PREFERRED_MODEL
+            )),
+            ModelSource::Directory { name, .. } => {
+                terminal::note(format_args!("({name} answers)"));
+            }
+        }
     }
 
     /// The name to show.
@@ -113,6 +135,14 @@ impl ModelSource {
             Some(json) => {
                 let tokenizer = Tokenizer::from_tokenizer_json(&json)
                     .with_context(|| format!("cannot use tokenizer.json of {}", self.name()))?;
+                ensure!(
+                    tokenizer.num_tokens() <= config.vocab_size,
+                    "tokenizer.json of {} has {} tokens, the model's vocabulary {}: it belongs to \
+                     another model",
+                    self.name(),
+                    tokenizer.num_tokens(),
+                    config.vocab_size
+                );
                 Encoding::new(Arc::new(tokenizer))
                     .with_context(|| format!("cannot chat with {}", self.name()))
             }
@@ -139,7 +169,16 @@ impl ModelSource {
         };
         let file: GenerationConfig = serde_json::from_slice(&json)
             .with_context(|| format!("cannot read generation_config.json of {}", self.name()))?;
-        Ok(file.into())
+        let defaults = SamplingDefaults::from(file);
+        // Checked here, so that the error names the file and not the command line.
+        SamplingParams {
+            temperature: defaults.temperature,
+            top_p: defaults.top_p,
+            ..SamplingParams::default()
+        }
+        .validate()
+        .with_context(|| format!("generation_config.json of {}", self.name()))?;
+        Ok(defaults)
     }
 }
 
@@ -182,23 +221,10 @@ impl From<GenerationConfig> for SamplingDefaults {
     }
 }
 
-fn read_if_present(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    /// Larger than any published tokenizer; a file beyond this is not one.
-    const MAX_BYTES: u64 = 256 << 20;
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.len() > MAX_BYTES => {
-            bail!("{} is larger than {} MiB", path.display(), MAX_BYTES >> 20)
-        }
-        Ok(_) => fs::read(path)
-            .map(Some)
-            .with_context(|| format!("cannot read {}", path.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -212,6 +238,8 @@ mod tests {
         fs::create_dir_all(repository.join("refs")).unwrap();
         fs::write(repository.join("refs/main"), "abc").unwrap();
         fs::write(repository.join("snapshots/abc/config.json"), "{}").unwrap();
+        assert_eq!(resolve(), ModelSource::Demo, "the weights are missing");
+        fs::write(repository.join("snapshots/abc/model.safetensors"), "").unwrap();
         assert_eq!(resolve().name(), "openai/gpt-oss-20b");
         let demo = ModelSource::resolve(Some("demo"), Some(cache.path())).unwrap();
         assert_eq!(demo, ModelSource::Demo);

@@ -4,12 +4,16 @@
 //! codes are 0 for success, 1 for a failure at run time, 2 for a wrong command line, 130 when the
 //! user interrupted.
 #![forbid(unsafe_code)]
+// These macros panic when the stream is full or closed; see `terminal` and `writeln!`.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod commands;
 mod hub_cache;
+mod input;
 mod interrupt;
 mod local_model;
+mod terminal;
 
 use std::io;
 use std::process::ExitCode;
@@ -42,7 +46,7 @@ fn main() -> ExitCode {
             // The reader (`| head`) has seen enough: that is not a failure.
             return ExitCode::SUCCESS;
         }
-        eprintln!("error: {error:#}");
+        terminal::note(format_args!("error: {error:#}"));
         ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
     })
 }

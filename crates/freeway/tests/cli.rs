@@ -14,7 +14,6 @@ fn freeway(args: &[&str], stdin: &str) -> Output {
         .args(args)
         .env("HF_HUB_CACHE", cache.path())
         .env_remove("FREEWAY_MODEL")
-        .env_remove("FREEWAY_THREADS")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -162,6 +161,123 @@ fn max_tokens_ends_the_answer_and_says_so() {
 }
 
 #[test]
+fn a_declared_function_is_called_with_what_the_user_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tools.json");
+    let tools = json!([{"type": "function", "function": {
+        "name": "get_weather",
+        "description": "Get the current weather for a city",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"]
+        }
+    }}]);
+    std::fs::write(&file, tools.to_string()).unwrap();
+    let args = [
+        "chat",
+        "--json",
+        "--tools",
+        file.to_str().unwrap(),
+        "What's the weather in Oslo?",
+    ];
+    let answer = json_of(&freeway(&args, ""));
+    assert_eq!(answer["finish_reason"], "tool_calls");
+    let call = &answer["tool_calls"][0];
+    assert_eq!(call["name"], "get_weather");
+    let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
+    assert_eq!(arguments, json!({"city": "Oslo"}));
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_stops_the_answer_and_exits_with_130() {
+    use std::io::Read;
+
+    let directory = tempfile::tempdir().unwrap();
+    let model = directory.path().join("random");
+    let model = model.to_str().unwrap();
+    // The vocabulary of gpt-oss needs no tokenizer file; noise hardly ever ends by itself.
+    assert_success(&freeway(
+        &["synth", "--vocab", "201088", "--out", model],
+        "",
+    ));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_freeway"))
+        .args(["chat", "--model", model, "--seed", "1", "go on"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0]).expect("the answer begins");
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    // The pipe has to be emptied, or the answer could not end.
+    std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("stopped"), "{}", stderr(&output));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error_and_not_a_panic() {
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_freeway"));
+        command
+            .args(args)
+            .env("HF_HUB_CACHE", "/nonexistent")
+            .stdin(Stdio::null());
+        command
+    };
+    let status = run(&["chat", "Hello"])
+        .stderr(full())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(
+        status.success(),
+        "notes that nobody can read are no failure"
+    );
+    for args in [&["chat", "Hello"][..], &["score", "--tokens", "1,2"]] {
+        let output = run(args).stdout(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(
+            stderr(&output).contains("No space left"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn token_ids_may_come_from_a_file_or_standard_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ids.json");
+    std::fs::write(&file, "[1, 2,\n3]").unwrap();
+    let score = |tokens: &str, stdin: &str| {
+        json_of(&freeway(&["score", "--json", "--tokens", tokens], stdin))["tokens"].clone()
+    };
+    let expected = score("1,2,3", "");
+    assert_eq!(score(&format!("@{}", file.display()), ""), expected);
+    assert_eq!(score("@-", "1 2 3"), expected);
+    assert_fails(&freeway(&["score", "--tokens", "1,x"], ""), 2, &["\"x\""]);
+}
+
+#[test]
 fn a_bad_command_line_exits_with_2_and_says_what_to_do() {
     assert_fails(
         &freeway(&["chat", "--effort", "huge", "x"], ""),
@@ -290,7 +406,7 @@ fn synth_never_writes_over_files() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("mine.txt"), "mine").unwrap();
     let output = freeway(&["synth", "--out", directory.path().to_str().unwrap()], "");
-    assert_fails(&output, 1, &["empty"]);
+    assert_fails(&output, 2, &["empty"]);
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 

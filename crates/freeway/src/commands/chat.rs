@@ -1,37 +1,31 @@
 //! `freeway chat`: asks the model once, in a conversation, or for each line of a file.
 
 mod answer;
-pub(crate) mod files;
+mod files;
+mod output;
 mod printer;
 mod repl;
 mod session;
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use engine::{EngineConfig, EngineHandle, KvCache, Model, SamplingParams};
 use harmony::{Conversation, DeveloperContent, Encoding, Message, ReasoningEffort, SystemContent};
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::args::{ChatArgs, Effort};
 use crate::local_model::{ModelSource, SamplingDefaults};
-use crate::{UsageError, hub_cache, interrupt};
-use answer::Part;
-use printer::{Printer, Style};
-use session::{Answer, FinishReason, Generation, Progress, Session};
+use crate::{UsageError, hub_cache, input, interrupt};
+use output::Output;
+use printer::Style;
+use session::{Answer, FinishReason, Generation, Session};
 
-/// A longer prompt cannot fit any context of today's models.
-const MAX_STDIN_BYTES: u64 = 64 << 20;
-
-/// Tokens of a prompt that are read in one pass: enough that each expert's weights serve several.
-const PREFILL_CHUNK_TOKENS: usize = 256;
-
-/// A prompt that takes longer than this to read gets a progress line.
-const PROGRESS_AFTER: Duration = Duration::from_secs(1);
+/// Tokens of a prompt that are read in one pass: enough that each expert's weights serve several,
+/// few enough that Ctrl-C, which waits for the pass, is soon heard.
+const PREFILL_CHUNK_TOKENS: usize = 128;
 
 impl From<Effort> for ReasoningEffort {
     fn from(effort: Effort) -> Self {
@@ -62,7 +56,7 @@ pub(crate) fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
         None => read_prompt(args.prompt.as_deref())?,
     };
     if !args.json && args.model.model.is_none() {
-        announce(&source);
+        source.announce();
     }
 
     let model = source.load_model(&args.model)?;
@@ -80,7 +74,11 @@ pub(crate) fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     match (cases, prompt) {
         (Some(cases), _) => answer_cases(session, &output, cases),
         (None, Some(prompt)) => answer_once(session, &output, prompt),
-        (None, None) => repl::run(session, &output),
+        (None, None) => {
+            let mut lines = repl::Terminal::new()?;
+            repl::run(session, &output, &mut lines, &mut io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -100,83 +98,9 @@ fn engine_config(model: &Model, encoding: &Encoding) -> anyhow::Result<EngineCon
     })
 }
 
-/// How answers are shown.
-pub(crate) struct Output {
-    model: String,
-    json: bool,
-    style: Style,
-}
-
-impl Output {
-    /// Gets the next answer of `session` and prints it as it comes.
-    fn print_answer(&self, session: &mut Session, id: Option<&Value>) -> anyhow::Result<Answer> {
-        let stdout = io::stdout().lock();
-        if self.json {
-            let answer = session.answer(&mut |_| Ok(()))?;
-            let mut stdout = stdout;
-            writeln!(stdout, "{}", self.json(&answer, id))?;
-            return Ok(answer);
-        }
-        let mut printer = Printer::new(stdout, self.style);
-        let mut progress = PromptProgress::new();
-        let result = session.answer(&mut |step| {
-            match step {
-                Progress::Prompt { done, total } => progress.show(done, total),
-                Progress::Part(part) => {
-                    progress.clear();
-                    match part {
-                        Part::Reasoning(text) => printer.reasoning(&text)?,
-                        Part::Content(text) => printer.content(&text)?,
-                        Part::ToolCall(call) => printer.tool_call(&call.name, &call.arguments)?,
-                    }
-                }
-            }
-            Ok(())
-        });
-        progress.clear();
-        printer.finish()?;
-        let answer = result?;
-        if let Some(note) = note(&answer) {
-            eprintln!("({note})");
-        }
-        Ok(answer)
-    }
-
-    fn json(&self, answer: &Answer, id: Option<&Value>) -> Value {
-        let mut object = json!({
-            "model": self.model,
-            "reasoning": answer.text.reasoning,
-            "content": answer.text.content,
-            "tool_calls": answer.text.tool_calls,
-            "finish_reason": answer.finish_reason,
-            "usage": answer.usage,
-            "timings": answer.timings,
-        });
-        if let Some(id) = id {
-            object["id"] = id.clone();
-        }
-        object
-    }
-}
-
-/// What the user should know about how the answer ended.
-fn note(answer: &Answer) -> Option<&'static str> {
-    let only_reasoned = answer.text.content.is_empty() && answer.text.tool_calls.is_empty();
-    match answer.finish_reason {
-        FinishReason::Length if only_reasoned => Some(
-            "the limit on tokens was reached while the model was reasoning: raise --max-tokens \
-                  or lower --effort",
-        ),
-        FinishReason::Length => Some("the limit on tokens was reached: see --max-tokens"),
-        FinishReason::Interrupted => Some("stopped"),
-        FinishReason::Stop if only_reasoned => Some("the model ended its turn without an answer"),
-        FinishReason::Stop | FinishReason::ToolCalls => None,
-    }
-}
-
 fn answer_once(mut session: Session, output: &Output, prompt: String) -> anyhow::Result<ExitCode> {
     session.push(Message::user(prompt));
-    let answer = output.print_answer(&mut session, None)?;
+    let answer = output.print_answer(&mut session, &mut io::stdout().lock(), None)?;
     Ok(exit_code(&answer))
 }
 
@@ -187,7 +111,8 @@ fn answer_cases(
 ) -> anyhow::Result<ExitCode> {
     for case in cases {
         session.restart(case.conversation);
-        let answer = output.print_answer(&mut session, case.id.as_ref())?;
+        let mut stdout = io::stdout().lock();
+        let answer = output.print_answer(&mut session, &mut stdout, case.id.as_ref())?;
         if answer.finish_reason == FinishReason::Interrupted {
             return Ok(exit_code(&answer));
         }
@@ -199,17 +124,6 @@ fn exit_code(answer: &Answer) -> ExitCode {
     match answer.finish_reason {
         FinishReason::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
         FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Length => ExitCode::SUCCESS,
-    }
-}
-
-/// Says which model answers when the user named none.
-fn announce(source: &ModelSource) {
-    match source {
-        ModelSource::Demo => eprintln!(
-            "(the built-in demo model answers; {} is not on this machine)",
-            hub_cache::PREFERRED_MODEL
-        ),
-        ModelSource::Directory { name, .. } => eprintln!("({name} answers)"),
     }
 }
 
@@ -230,15 +144,8 @@ fn read_prompt(argument: Option<&str>) -> anyhow::Result<Option<String>> {
 }
 
 fn read_stdin() -> anyhow::Result<String> {
-    let mut text = String::new();
-    io::stdin()
-        .take(MAX_STDIN_BYTES + 1)
-        .read_to_string(&mut text)
-        .context("cannot read the prompt from standard input as UTF-8 text")?;
-    if text.len() as u64 > MAX_STDIN_BYTES {
-        bail!("the prompt on standard input is larger than 64 MiB");
-    }
-    Ok(text)
+    String::from_utf8(input::read_stdin()?)
+        .context("the prompt on standard input is not UTF-8 text")
 }
 
 /// The messages before the first question.
@@ -295,35 +202,4 @@ fn sampling(args: &ChatArgs, defaults: SamplingDefaults) -> anyhow::Result<Sampl
         .validate()
         .map_err(|error| UsageError(error.to_string()))?;
     Ok(sampling)
-}
-
-/// A line on standard error while a long prompt is being read; silent outside of terminals.
-struct PromptProgress {
-    started: Instant,
-    is_shown: bool,
-    enabled: bool,
-}
-
-impl PromptProgress {
-    fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            is_shown: false,
-            enabled: io::stderr().is_terminal(),
-        }
-    }
-
-    fn show(&mut self, done: usize, total: usize) {
-        if self.enabled && done < total && self.started.elapsed() > PROGRESS_AFTER {
-            self.is_shown = true;
-            eprint!("\r(reading the prompt: {done} of {total} tokens)");
-        }
-    }
-
-    fn clear(&mut self) {
-        if self.is_shown {
-            self.is_shown = false;
-            eprint!("\r\x1b[K");
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! `freeway harmony`: conversations to tokens and back, on standard input and output.
 
-use std::fs;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,12 +9,10 @@ use anyhow::{Context, bail};
 use harmony::{Conversation, Encoding, ParserOptions, ParserStart, TokenId, Tokenizer};
 
 use crate::args::{HarmonyArgs, HarmonyCommand};
-
-/// A longer input is a mistake: no context holds that many tokens.
-const MAX_INPUT_BYTES: u64 = 256 << 20;
+use crate::input;
 
 pub(crate) fn run(args: HarmonyArgs) -> anyhow::Result<ExitCode> {
-    let input = read_stdin()?;
+    let input = input::read_stdin()?;
     let mut out = BufWriter::new(io::stdout().lock());
     match args.command {
         HarmonyCommand::Render { training } => {
@@ -66,17 +63,6 @@ pub(crate) fn run(args: HarmonyArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_stdin() -> anyhow::Result<Vec<u8>> {
-    let mut input = Vec::new();
-    io::stdin()
-        .take(MAX_INPUT_BYTES + 1)
-        .read_to_end(&mut input)?;
-    if input.len() as u64 > MAX_INPUT_BYTES {
-        bail!("the input is larger than {} MiB", MAX_INPUT_BYTES >> 20);
-    }
-    Ok(input)
-}
-
 fn utf8(input: &[u8]) -> anyhow::Result<&str> {
     std::str::from_utf8(input).context("the input is not UTF-8 text")
 }
@@ -89,7 +75,7 @@ fn tokenizer(path: Option<&Path>) -> anyhow::Result<Arc<Tokenizer>> {
     let Some(path) = path else {
         return Ok(Tokenizer::o200k_harmony());
     };
-    let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let json = input::read(path)?;
     let tokenizer = Tokenizer::from_tokenizer_json(&json)
         .with_context(|| format!("cannot use {}", path.display()))?;
     Ok(Arc::new(tokenizer))

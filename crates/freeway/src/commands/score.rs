@@ -2,11 +2,11 @@
 
 mod logits_file;
 
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use engine::{
     Batch, Chunk, KvCache, KvCacheOptions, LogitRows, Model, RunState, TokenId, log_sum_exp,
 };
@@ -14,9 +14,10 @@ use harmony::Encoding;
 use serde_json::json;
 
 use crate::args::ScoreArgs;
-use crate::commands::chat::files::read_text;
-use crate::hub_cache;
+use crate::input::read_text;
 use crate::local_model::ModelSource;
+use crate::terminal::StatusLine;
+use crate::{UsageError, hub_cache, interrupt};
 use logits_file::LogitsFile;
 
 /// Tokens of one forward pass. All of them leave logits, 0.8 MB each for gpt-oss.
@@ -25,10 +26,15 @@ const CHUNK_TOKENS: usize = 64;
 pub(crate) fn run(args: ScoreArgs) -> anyhow::Result<ExitCode> {
     let cache = hub_cache::directory();
     let source = ModelSource::resolve(args.model.model.as_deref(), cache.as_deref())?;
-    let text = args.file.as_deref().map(read_input).transpose()?;
+    let text = args.file.as_deref().map(read_text).transpose()?;
+    let ids = args.tokens.as_deref().map(read_ids).transpose()?;
+    if args.model.model.is_none() {
+        source.announce();
+    }
+    interrupt::install()?;
     let model = source.load_model(&args.model)?;
     // Ids need no tokenizer; with one, the table can show the text of each.
-    let (tokens, encoding) = match (text, args.tokens) {
+    let (tokens, encoding) = match (text, ids) {
         (Some(text), _) => {
             let encoding = source.load_encoding(model.config())?;
             (encoding.tokenizer().encode(&text), Some(encoding))
@@ -45,11 +51,14 @@ pub(crate) fn run(args: ScoreArgs) -> anyhow::Result<ExitCode> {
         .as_deref()
         .map(|path| LogitsFile::create(path, tokens.len(), model.config().vocab_size))
         .transpose()?;
-    let logprobs = score(&model, &tokens, &mut logits_file)?;
+    let Some(logprobs) = score(&model, &tokens, &mut logits_file)? else {
+        return Ok(ExitCode::from(interrupt::EXIT_CODE));
+    };
     if let Some(file) = logits_file {
         file.finish()?;
     }
     let score = Score {
+        model: source.name(),
         tokens: &tokens,
         logprobs: &logprobs,
         encoding: encoding.as_ref(),
@@ -63,15 +72,20 @@ pub(crate) fn run(args: ScoreArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_input(path: &Path) -> anyhow::Result<String> {
-    if path.as_os_str() != "-" {
-        return read_text(path);
-    }
-    let mut text = String::new();
-    io::stdin()
-        .read_to_string(&mut text)
-        .context("cannot read standard input as UTF-8 text")?;
-    Ok(text)
+/// Token ids: a list, or `@` and a file of one, separated by commas or white space. A JSON array is
+/// such a list.
+fn read_ids(argument: &str) -> anyhow::Result<Vec<TokenId>> {
+    let text = match argument.strip_prefix('@') {
+        Some(path) => read_text(Path::new(path))?,
+        None => argument.to_owned(),
+    };
+    text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']'))
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            word.parse()
+                .map_err(|_| UsageError(format!("--tokens: {word:?} is no token id")).into())
+        })
+        .collect()
 }
 
 fn check(tokens: &[TokenId], model: &Model) -> anyhow::Result<()> {
@@ -87,7 +101,7 @@ fn check(tokens: &[TokenId], model: &Model) -> anyhow::Result<()> {
         config.max_position_embeddings
     );
     if let Some(&id) = tokens.iter().find(|&&id| id as usize >= config.vocab_size) {
-        anyhow::bail!(
+        bail!(
             "token {id} is outside the vocabulary, ids 0 to {}",
             config.vocab_size - 1
         );
@@ -95,12 +109,13 @@ fn check(tokens: &[TokenId], model: &Model) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The natural-log probability of each token given those before it; the first has none.
+/// The natural-log probability of each token given those before it; the first has none. `None` when
+/// Ctrl-C was pressed.
 fn score(
     model: &Model,
     tokens: &[TokenId],
     logits_file: &mut Option<LogitsFile>,
-) -> anyhow::Result<Vec<Option<f64>>> {
+) -> anyhow::Result<Option<Vec<Option<f64>>>> {
     let budget_bytes =
         KvCache::sequence_bytes(model.config(), model.mode(), CHUNK_TOKENS, tokens.len())
             .context("the input is too long for this machine")?;
@@ -111,13 +126,14 @@ fn score(
     let mut cache = KvCache::new(model.config(), model.mode(), options)?;
     let mut state = RunState::new(model, CHUNK_TOKENS, CHUNK_TOKENS)?;
     let sequence = cache.add_sequence()?;
-    let is_terminal = io::stderr().is_terminal();
+    let mut status = StatusLine::new();
     let mut logprobs = vec![None];
     for (index, chunk) in tokens.chunks(CHUNK_TOKENS).enumerate() {
         let position = index * CHUNK_TOKENS;
-        if is_terminal && index > 0 {
-            eprint!("\r({position} of {} tokens)", tokens.len());
+        if interrupt::is_set() {
+            return Ok(None);
         }
+        status.show(format_args!("{position} of {} tokens", tokens.len()));
         let chunk = Chunk {
             sequence,
             position,
@@ -139,17 +155,21 @@ fn score(
             }
             if let Some(&next) = tokens.get(position + row + 1) {
                 let logit = f64::from(logits[next as usize]);
-                logprobs.push(Some(logit - log_sum_exp(logits)));
+                let logprob = logit - log_sum_exp(logits);
+                ensure!(
+                    !logprob.is_nan(),
+                    "the model's logits at position {} are not numbers: its weights are damaged",
+                    position + row
+                );
+                logprobs.push(Some(logprob));
             }
         }
     }
-    if is_terminal {
-        eprint!("\r\x1b[K");
-    }
-    Ok(logprobs)
+    Ok(Some(logprobs))
 }
 
 struct Score<'a> {
+    model: &'a str,
     tokens: &'a [TokenId],
     logprobs: &'a [Option<f64>],
     encoding: Option<&'a Encoding>,
@@ -182,7 +202,7 @@ impl Score<'_> {
         writeln!(
             out,
             "{}",
-            json!({"tokens": tokens, "perplexity": self.perplexity()})
+            json!({"model": self.model, "tokens": tokens, "perplexity": self.perplexity()})
         )?;
         Ok(out.flush()?)
     }

@@ -1,42 +1,47 @@
 //! `freeway synth`: writes a random checkpoint.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use engine::EngineError;
 use engine::synth::{self, SynthProgress, SynthSpec};
 
+use crate::UsageError;
 use crate::args::{Preset, SynthArgs};
+use crate::terminal::StatusLine;
 
 pub(crate) fn run(args: SynthArgs) -> anyhow::Result<ExitCode> {
     let spec = spec(&args);
-    let is_terminal = io::stderr().is_terminal();
+    let mut status = StatusLine::new();
     let mut report = |progress: SynthProgress| {
-        if is_terminal {
-            let gigabytes = |bytes: u64| bytes as f64 / 1e9;
-            let (written, total) = (progress.written_bytes, progress.total_bytes);
-            eprint!(
-                "\r({:.2} of {:.2} GB)",
-                gigabytes(written),
-                gigabytes(total)
-            );
-        }
+        let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+        let (written, total) = (progress.written_bytes, progress.total_bytes);
+        status.show(format_args!(
+            "{:.2} of {:.2} GB",
+            gigabytes(written),
+            gigabytes(total)
+        ));
     };
-    let result = synth::write(&spec, args.seed, &args.out, &mut report);
-    if is_terminal {
-        eprint!("\r\x1b[K");
+    match synth::write(&spec, args.seed, &args.out, &mut report) {
+        Ok(()) => {}
+        Err(EngineError::InvalidArgument(reason)) => return Err(UsageError(reason).into()),
+        Err(error) => {
+            return Err(anyhow!(error))
+                .with_context(|| format!("cannot write a checkpoint to {}", args.out.display()));
+        }
     }
-    result.with_context(|| format!("cannot write a checkpoint to {}", args.out.display()))?;
-    println!(
+    status.clear();
+    writeln!(
+        io::stdout(),
         "{}: {} layers, {} experts, {} bytes of tensors",
         args.out.display(),
         spec.num_hidden_layers,
         spec.num_local_experts,
         spec.num_tensor_bytes()
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
-
 /// The preset with the dimensions that were given in its place.
 fn spec(args: &SynthArgs) -> SynthSpec {
     let preset = match args.preset {

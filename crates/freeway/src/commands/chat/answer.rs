@@ -24,6 +24,8 @@ pub(crate) enum Part {
 /// Sorts tokens into parts and keeps what they amount to.
 pub(crate) struct AnswerReader {
     parser: StreamableParser,
+    /// The recipients of the declared tools.
+    tools: Vec<String>,
     /// Where the content of the current message goes; `None` outside of messages.
     destination: Option<Destination>,
     answer: AnswerText,
@@ -36,8 +38,8 @@ pub(crate) struct AnswerText {
     pub(crate) content: String,
     pub(crate) tool_calls: Vec<ToolCall>,
     pub(crate) num_reasoning_tokens: usize,
-    /// What the parser had to mend, for people who look into a model's faults.
-    pub(crate) repairs: Vec<Repair>,
+    /// What was wrong with the model's output and was mended, in words.
+    pub(crate) warnings: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,9 +51,11 @@ enum Destination {
 }
 
 impl AnswerReader {
-    pub(crate) fn new(parser: StreamableParser) -> Self {
+    /// `parser` stands after `<|start|>assistant`; `tools` are the recipients that may be called.
+    pub(crate) fn new(parser: StreamableParser, tools: Vec<String>) -> Self {
         Self {
             parser,
+            tools,
             destination: None,
             answer: AnswerText::default(),
         }
@@ -91,7 +95,9 @@ impl AnswerReader {
                 Event::Started(header) => self.start(&header, &mut parts),
                 Event::Content(text) => self.append(text, &mut parts),
                 Event::Finished(ending) => self.end(ending, &mut parts),
-                Event::Repaired(repair) => self.answer.repairs.push(repair),
+                // Reported where the header is read, also when no tool was declared at all.
+                Event::Repaired(Repair::UndeclaredRecipient(_)) => {}
+                Event::Repaired(repair) => self.answer.warnings.push(warning(&repair)),
             }
         }
         parts
@@ -102,8 +108,13 @@ impl AnswerReader {
             .recipient
             .as_deref()
             .filter(|&name| Role::from_word(name).is_none());
+        let is_declared = |recipient: &str| self.tools.iter().any(|tool| tool == recipient);
+        if let Some(recipient) = recipient.filter(|recipient| !is_declared(recipient)) {
+            let warning = format!("{recipient} was called, which was not declared");
+            self.answer.warnings.push(warning);
+        }
         let destination = match (recipient, header.channel.as_deref()) {
-            (Some(recipient), _) => Destination::ToolCall(ToolCall {
+            (Some(recipient), _) if is_declared(recipient) => Destination::ToolCall(ToolCall {
                 name: recipient
                     .strip_prefix("functions.")
                     .unwrap_or(recipient)
@@ -111,7 +122,8 @@ impl AnswerReader {
                 arguments: String::new(),
             }),
             (None, Some("analysis")) => Destination::Reasoning,
-            (None, _) => Destination::Content,
+            // A call that nobody can answer is shown to the user.
+            (_, _) => Destination::Content,
         };
         // Two messages of one kind are two paragraphs.
         let written = match destination {
@@ -149,6 +161,18 @@ impl AnswerReader {
             self.answer.tool_calls.push(call.clone());
             parts.push(Part::ToolCall(call));
         }
+    }
+}
+
+fn warning(repair: &Repair) -> String {
+    match repair {
+        Repair::DroppedText(text) => format!("a header had words that mean nothing: {text:?}"),
+        Repair::TruncatedHeader(text) => format!("the output ended within a header: {text:?}"),
+        Repair::MissingMessageToken => "a message began without its <|message|>".to_owned(),
+        Repair::StrayToken(token) => format!("token {token} stood where it means nothing"),
+        Repair::UnknownToken(token) => format!("{token} is no token"),
+        Repair::RenamedRecipient { from, to } => format!("{from} was taken for {to}"),
+        other => format!("{other:?}"),
     }
 }
 
@@ -195,8 +219,12 @@ mod tests {
 
     fn read(text: &str) -> (AnswerText, Vec<Part>) {
         let encoding = Encoding::gpt_oss();
-        let parser = encoding.parser(ParserOptions::default());
-        let mut reader = AnswerReader::new(parser);
+        let tools = vec!["functions.get_weather".to_owned(), "functions.f".to_owned()];
+        let options = ParserOptions {
+            tools: tools.clone(),
+            ..ParserOptions::default()
+        };
+        let mut reader = AnswerReader::new(encoding.parser(options), tools);
         let mut parts: Vec<Part> = tokens(&encoding, text)
             .into_iter()
             .flat_map(|id| reader.process(id))
@@ -216,7 +244,7 @@ mod tests {
         );
         assert_eq!(answer.num_reasoning_tokens, 3);
         assert_eq!(parts.last(), Some(&Part::Content("4".to_owned())));
-        assert!(answer.repairs.is_empty());
+        assert!(answer.warnings.is_empty());
     }
 
     #[test]
@@ -231,6 +259,19 @@ mod tests {
             arguments: "{\"city\":\"Oslo\"}".to_owned(),
         };
         assert_eq!(answer.tool_calls, [call]);
+    }
+
+    #[test]
+    fn a_call_of_what_was_not_declared_is_shown_and_warned_about() {
+        let (answer, _) = read(
+            "[channel]commentary to=functions.rm [constrain]json[message]{\"path\":\"/\"}[call]",
+        );
+        assert!(answer.tool_calls.is_empty());
+        assert_eq!(answer.content, "{\"path\":\"/\"}");
+        assert_eq!(
+            answer.warnings,
+            ["functions.rm was called, which was not declared"]
+        );
     }
 
     #[test]

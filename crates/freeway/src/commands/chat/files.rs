@@ -1,7 +1,5 @@
 //! The JSON files of the command line: tools, response schemas, conversations.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -9,23 +7,7 @@ use harmony::{Conversation, ResponseFormat, ToolDescription};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A longer file is a mistake: the context could not hold it.
-const MAX_FILE_BYTES: u64 = 64 << 20;
-
-/// Reads a text file of at most [`MAX_FILE_BYTES`].
-pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
-    let shown = path.display();
-    let mut text = String::new();
-    let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_string(&mut text)
-        .with_context(|| format!("cannot read {shown} as UTF-8 text"))?;
-    ensure!(
-        text.len() as u64 <= MAX_FILE_BYTES,
-        "{shown} is larger than 64 MiB"
-    );
-    Ok(text)
-}
+use crate::input::read_text;
 
 /// The functions of a tools file: an array of functions, plain or in the OpenAI API's wrapping.
 pub(crate) fn read_tools(path: &Path) -> anyhow::Result<Vec<ToolDescription>> {

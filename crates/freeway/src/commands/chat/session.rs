@@ -27,6 +27,8 @@ pub(crate) enum Progress {
         total: usize,
     },
     Part(Part),
+    /// Ctrl-C was pressed; the engine ends what it is at.
+    Stopping,
 }
 
 /// Why an answer ended.
@@ -156,15 +158,21 @@ impl Session {
         self.conversation.messages.push(message);
     }
 
-    /// Takes back the last message, after an answer to it failed.
-    pub(crate) fn pop(&mut self) {
-        self.conversation.messages.pop();
+    /// How many messages there are, for [`Session::truncate`].
+    pub(crate) fn num_messages(&self) -> usize {
+        self.conversation.messages.len()
+    }
+
+    /// Takes back all messages after the first `num_messages`.
+    pub(crate) fn truncate(&mut self, num_messages: usize) {
+        self.conversation.messages.truncate(num_messages);
     }
 
     /// Generates the next turn of the assistant and appends it to the conversation.
     ///
     /// `report` is called as the answer arrives. Ctrl-C ends the answer, which is then kept as far
-    /// as it came.
+    /// as it came. The call returns when the engine has let go of it, which takes a forward pass at
+    /// most, so that the next question finds it free.
     pub(crate) fn answer(
         &mut self,
         report: &mut dyn FnMut(Progress) -> anyhow::Result<()>,
@@ -176,31 +184,36 @@ impl Session {
             sampling: self.generation.sampling.clone(),
             constraint: None,
         };
+        let tools = self.conversation.tool_recipients();
         let options = ParserOptions {
-            tools: self.conversation.tool_recipients(),
-            ..Default::default()
+            tools: tools.clone(),
+            ..ParserOptions::default()
         };
-        let mut reader = AnswerReader::new(self.encoding.parser(options));
+        let mut reader = AnswerReader::new(self.encoding.parser(options), tools);
         let mut generation = self.engine.generate(request)?;
         let mut num_tokens = 0;
         let mut prompt_tokens = 0;
-        interrupt::clear();
+        let mut is_interrupted = false;
         let finish = loop {
-            if interrupt::is_set() {
-                break None;
+            if interrupt::is_set() && !is_interrupted {
+                is_interrupted = true;
+                generation.abort();
+                report(Progress::Stopping)?;
             }
             match generation.recv_timeout(INTERRUPT_POLL) {
                 Ok(GenerationEvent::Prefill { done, total }) => {
                     prompt_tokens = total;
                     report(Progress::Prompt { done, total })?;
                 }
+                // What was under way when Ctrl-C came is not shown any more.
+                Ok(GenerationEvent::Token(_)) if is_interrupted => {}
                 Ok(GenerationEvent::Token(token)) => {
                     num_tokens += 1;
                     for part in reader.process(token.id) {
                         report(Progress::Part(part))?;
                     }
                 }
-                Ok(GenerationEvent::Finished(finish)) => break Some(finish),
+                Ok(GenerationEvent::Finished(finish)) => break finish,
                 Ok(GenerationEvent::Failed(error)) => {
                     return Err(error).context("the engine failed");
                 }
@@ -210,18 +223,17 @@ impl Session {
                 }
             }
         };
-        drop(generation);
-        interrupt::clear();
         for part in reader.close() {
             report(Progress::Part(part))?;
         }
         let (text, messages) = reader.finish();
         self.conversation.messages.extend(messages);
-        let finish_reason = match finish.as_ref().map(|finish| &finish.reason) {
-            None | Some(EngineFinish::Aborted) => FinishReason::Interrupted,
-            Some(EngineFinish::Length) => FinishReason::Length,
-            Some(EngineFinish::Stop(_)) if !text.tool_calls.is_empty() => FinishReason::ToolCalls,
-            Some(EngineFinish::Stop(_)) => FinishReason::Stop,
+        let finish_reason = match finish.reason {
+            _ if is_interrupted => FinishReason::Interrupted,
+            EngineFinish::Aborted => FinishReason::Interrupted,
+            EngineFinish::Length => FinishReason::Length,
+            EngineFinish::Stop(_) if !text.tool_calls.is_empty() => FinishReason::ToolCalls,
+            EngineFinish::Stop(_) => FinishReason::Stop,
         };
         let usage = Usage {
             prompt_tokens,
@@ -229,9 +241,7 @@ impl Session {
             reasoning_tokens: text.num_reasoning_tokens,
             total_tokens: prompt_tokens + num_tokens,
         };
-        let (prefill_ms, decode_ms) = finish
-            .map(|finish| (finish.timings.prefill_ms, finish.timings.decode_ms))
-            .unwrap_or_default();
+        let (prefill_ms, decode_ms) = (finish.timings.prefill_ms, finish.timings.decode_ms);
         let per_second = |tokens: usize, ms: f64| (ms > 0.0).then(|| tokens as f64 / ms * 1e3);
         let timings = Timings {
             prefill_ms,

@@ -1,28 +1,32 @@
 //! Writes logits row by row as a safetensors file, whose size is known before the first row.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::json;
+use tempfile::NamedTempFile;
 
-/// A file that is being written. Dropped before [`LogitsFile::finish`], it is removed.
+/// A file that is being written, under another name until it is complete. Dropped before
+/// [`LogitsFile::finish`], it leaves nothing behind and what was at `path` as it was.
 pub(crate) struct LogitsFile {
     path: PathBuf,
-    writer: BufWriter<File>,
+    writer: BufWriter<NamedTempFile>,
     rows_left: usize,
     vocab_size: usize,
-    is_complete: bool,
 }
 
 impl LogitsFile {
-    /// Creates `path` for one tensor `logits`, f32, `[num_tokens, vocab_size]`.
+    /// A file for one tensor `logits`, f32, `[num_tokens, vocab_size]`.
     pub(crate) fn create(
         path: &Path,
         num_tokens: usize,
         vocab_size: usize,
     ) -> anyhow::Result<Self> {
+        // A device or a pipe could not be renamed over; a directory has no place for the rows.
+        if path.exists() && !path.is_file() {
+            bail!("{} is there and is not a file", path.display());
+        }
         let num_bytes = num_tokens * vocab_size * size_of::<f32>();
         let mut header = json!({"logits": {
             "dtype": "F32", "shape": [num_tokens, vocab_size], "data_offsets": [0, num_bytes],
@@ -30,14 +34,17 @@ impl LogitsFile {
         .to_string();
         // The format wants the data to begin at a multiple of eight bytes.
         header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
-        let file =
-            File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let file = NamedTempFile::new_in(folder)
+            .with_context(|| format!("cannot create a file in {}", folder.display()))?;
         let mut this = Self {
             path: path.to_owned(),
             writer: BufWriter::with_capacity(1 << 20, file),
             rows_left: num_tokens,
             vocab_size,
-            is_complete: false,
         };
         this.write(&(header.len() as u64).to_le_bytes())?;
         this.write(header.as_bytes())?;
@@ -58,17 +65,22 @@ impl LogitsFile {
         self.write(&bytes)
     }
 
-    /// Ends the file.
-    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
+    /// Ends the file and gives it its name.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
         ensure!(
             self.rows_left == 0,
             "{} rows of logits are missing",
             self.rows_left
         );
-        self.writer
-            .flush()
-            .with_context(|| format!("cannot write {}", self.path.display()))?;
-        self.is_complete = true;
+        let cannot_write = || format!("cannot write {}", self.path.display());
+        let file = self
+            .writer
+            .into_inner()
+            .map_err(IntoInnerError::into_error)
+            .with_context(cannot_write)?;
+        file.persist(&self.path)
+            .map_err(|error| error.error)
+            .with_context(cannot_write)?;
         Ok(())
     }
 
@@ -79,18 +91,10 @@ impl LogitsFile {
     }
 }
 
-impl Drop for LogitsFile {
-    fn drop(&mut self) {
-        if !self.is_complete {
-            // Half a file would be taken for a whole one. If it cannot be removed, the error that
-            // led here is the one to report.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -113,12 +117,21 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_file_is_removed() {
+    fn an_unfinished_file_leaves_what_was_there() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("l.safetensors");
+        fs::write(&path, "before").unwrap();
         drop(LogitsFile::create(&path, 2, 3).unwrap());
-        assert!(!path.exists());
-        let file = LogitsFile::create(&path, 2, 3).unwrap();
-        assert!(file.finish().is_err() && !path.exists());
+        assert!(LogitsFile::create(&path, 2, 3).unwrap().finish().is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(LogitsFile::create(directory.path(), 2, 3).is_err());
+        #[cfg(unix)]
+        assert!(LogitsFile::create(Path::new("/dev/null"), 2, 3).is_err());
     }
 }
