@@ -2,6 +2,9 @@
 //!
 //! The input is a list of edits to a valid small checkpoint: from random bytes alone no fuzzer
 //! gets past the header. An input that starts with [`RAW`] is the safetensors file itself.
+//!
+//! What the small checkpoint may cost is for the fuzzer to watch:
+//! `cargo +nightly fuzz run checkpoint -- -malloc_limit_mb=16 -rss_limit_mb=1024 -timeout=10`.
 #![no_main]
 
 #[path = "../../crates/engine/tests/support/tiny.rs"]

@@ -1,6 +1,6 @@
-//! The engine: requests in, one forward pass per [`Engine::step`], events out. It ties the model, the
-//! scheduler and the samplers together and holds no thread; [`EngineHandle`](crate::EngineHandle)
-//! runs one.
+//! The engine: requests in, one forward pass per [`Engine::step`], events out. It ties the model,
+//! the scheduler and the samplers together and holds no thread;
+//! [`EngineHandle`](crate::EngineHandle) runs one.
 
 mod config;
 
@@ -74,18 +74,15 @@ impl Engine {
     /// [`EngineError::InvalidArgument`] if a limit is zero or too small for the others,
     /// [`EngineError::OutOfMemory`].
     pub fn new(model: Model, config: EngineConfig) -> Result<Self, EngineError> {
-        let memory = memory_limits(&model, &config)?;
+        let cache = kv_cache(&model, &config)?;
+        let memory = memory_limits(&cache);
         let limits = RequestLimits {
             vocab_size: model.config().vocab_size,
             max_len: model.config().max_position_embeddings.min(memory.max_len()),
         };
         config.check(&limits)?;
-        let options = KvCacheOptions {
-            budget_bytes: config.kv_cache_bytes,
-            max_chunk: config.max_batch_tokens,
-        };
         Ok(Engine {
-            cache: KvCache::new(model.config(), model.mode(), options)?,
+            cache,
             state: RunState::new(&model, config.max_batch_tokens, config.max_sequences)?,
             scratch: SamplerScratch::default(),
             scheduler: Scheduler::new(SchedulerLimits {
@@ -106,8 +103,8 @@ impl Engine {
         self.model.config()
     }
 
-    /// The most tokens of a sequence, prompt and output: what the model was made for, or what the KV
-    /// cache holds if that is less.
+    /// The most tokens of a sequence, prompt and output: what the model was made for, or what the
+    /// KV cache holds if that is less.
     pub fn max_sequence_len(&self) -> usize {
         self.limits.max_len
     }
@@ -177,8 +174,8 @@ impl Engine {
         self.finish(&sequence, FinishReason::Aborted)
     }
 
-    /// Runs one forward pass over the next tokens of the running sequences and samples. Returns what
-    /// happened, in order for each sequence; nothing if the engine is idle.
+    /// Runs one forward pass over the next tokens of the running sequences and samples. Returns
+    /// what happened, in order for each sequence; nothing if the engine is idle.
     ///
     /// # Errors
     /// The forward pass failed. Every sequence in flight has ended; the engine can be used on.
@@ -373,25 +370,31 @@ impl std::fmt::Debug for Active {
     }
 }
 
-/// What sequences cost in the KV cache of `model`.
-fn memory_limits(model: &Model, config: &EngineConfig) -> Result<MemoryLimits, EngineError> {
-    let cost = |num_tokens| {
-        let max_chunk = config.max_batch_tokens;
-        KvCache::sequence_bytes(model.config(), model.mode(), max_chunk, num_tokens).ok_or_else(
-            || {
-                EngineError::InvalidArgument(format!(
-                    "max_batch_tokens {max_chunk} is out of range"
-                ))
-            },
-        )
-    };
-    let sequence_bytes = cost(0)?;
-    Ok(MemoryLimits {
+/// The KV cache of an engine; the errors name what a caller can change.
+fn kv_cache(model: &Model, config: &EngineConfig) -> Result<KvCache, EngineError> {
+    let options = KvCacheOptions {
         budget_bytes: config.kv_cache_bytes,
-        sequence_bytes,
-        page_bytes: cost(PAGE_TOKENS)? - sequence_bytes,
-        page_tokens: PAGE_TOKENS,
+        max_chunk: config.max_batch_tokens,
+    };
+    KvCache::new(model.config(), model.mode(), options).map_err(|_| {
+        EngineError::InvalidArgument(format!(
+            "max_batch_tokens is {}; it must be at least 1 and leave the sizes of the KV cache \
+             countable",
+            config.max_batch_tokens
+        ))
     })
+}
+
+/// What sequences cost in `cache`.
+fn memory_limits(cache: &KvCache) -> MemoryLimits {
+    let (full, ring) = (cache.geometry().full(), cache.geometry().ring());
+    MemoryLimits {
+        budget_bytes: cache.options().budget_bytes,
+        page_bytes: full.page_bytes,
+        ring_page_bytes: ring.page_bytes,
+        max_ring_pages: ring.max_pages,
+        page_tokens: PAGE_TOKENS,
+    }
 }
 
 /// A seed for a request that brings none, from the operating system's randomness (by way of the

@@ -1,13 +1,15 @@
 //! Keys and values of everything the sequences have seen.
 //!
-//! Full-attention layers keep all positions, in pages of [`PAGE_TOKENS`] that are allocated as a
-//! sequence grows; its list of pages is its block table. Sliding layers keep a ring of
-//! `window - 1 + max_chunk` positions per sequence: what the first token of a chunk of `max_chunk`
-//! still sees, and the chunk itself. Both count against one budget of bytes, fixed at the start;
-//! nothing is allocated before it is needed, and all of it is given back with its sequence.
+//! Memory comes in pages of [`PAGE_TOKENS`] positions, which are allocated as a sequence grows and
+//! listed in its two block tables: one for the full-attention layers, which keep all positions, and
+//! one for the sliding layers. The latter is a ring: once it has room for what the first token of
+//! the longest chunk still sees and for the chunk itself, positions overwrite those from one ring
+//! ago. All pages count against one budget of bytes, fixed at the start. A new sequence has its
+//! first page, so the budget bounds the number of sequences too; everything is given back with its
+//! sequence.
 //!
-//! Within a page or ring the order is layer, key/value head, keys then values, position, dimension:
-//! one head's keys are contiguous, which is how attention reads them.
+//! Within a page the order is layer, key/value head, keys then values, position, dimension: one
+//! head's keys are contiguous, which is how attention reads them.
 
 mod element;
 mod storage;
@@ -31,7 +33,7 @@ pub struct SequenceSlot(u64);
 pub struct KvCacheOptions {
     /// Most bytes that all sequences take together.
     pub budget_bytes: u64,
-    /// Most tokens that one sequence adds in one forward pass; sizes the rings.
+    /// Most tokens that one sequence adds in one forward pass; bounds the rings.
     pub max_chunk: usize,
 }
 
@@ -93,32 +95,29 @@ impl KvCache {
     /// Bytes that one sequence of `num_tokens` takes, in a model of this configuration; `None` if
     /// they cannot be counted.
     ///
-    /// gpt-oss-20b in half precision: 24 KiB for each token of its 12 full layers, and a ring of
-    /// 24 KiB × (127 + `max_chunk`).
+    /// gpt-oss-20b in half precision: 1.5 MiB for every 64 tokens of its 12 full layers, and as
+    /// much for every 64 tokens of its 12 sliding layers, up to 127 + `max_chunk` tokens and a page.
     pub fn sequence_bytes(
         config: &Config,
         mode: Mode,
         max_chunk: usize,
         num_tokens: usize,
     ) -> Option<u64> {
-        let geometry = Geometry::new(config, mode, max_chunk)?;
-        let pages = num_tokens.div_ceil(PAGE_TOKENS) as u64;
-        pages
-            .checked_mul(geometry.page_bytes)?
-            .checked_add(geometry.ring_bytes)
+        Geometry::new(config, mode, max_chunk)?.sequence_bytes(num_tokens)
     }
 
-    /// Adds an empty sequence and allocates its ring.
+    /// Adds an empty sequence with room for a page of tokens.
     ///
     /// # Errors
     /// [`EngineError::CacheFull`] or [`EngineError::OutOfMemory`]; the cache is as before.
     pub fn add_sequence(&mut self) -> Result<SequenceSlot, EngineError> {
-        self.check_budget(self.geometry.ring_bytes)?;
-        let data = match self.mode {
-            Mode::Exact => SequenceData::F32(Storage::new(&self.geometry)?),
-            Mode::Default => SequenceData::F16(Storage::new(&self.geometry)?),
+        self.check_budget(self.geometry.sequence_bytes(0).unwrap_or(u64::MAX))?;
+        let mut data = match self.mode {
+            Mode::Exact => SequenceData::F32(Storage::new()),
+            Mode::Default => SequenceData::F16(Storage::new()),
         };
-        self.used_bytes += self.geometry.ring_bytes;
+        data.grow(&self.geometry, 0)?;
+        self.used_bytes += data.num_bytes(&self.geometry);
         let slot = SequenceSlot(self.next_slot);
         self.next_slot += 1;
         self.sequences.insert(slot, Sequence { len: 0, data });
@@ -128,8 +127,7 @@ impl KvCache {
     /// Forgets a sequence and gives its memory back. Unknown sequences are ignored.
     pub fn free(&mut self, slot: SequenceSlot) {
         if let Some(sequence) = self.sequences.remove(&slot) {
-            self.used_bytes -= self.geometry.ring_bytes
-                + sequence.data.num_pages() as u64 * self.geometry.page_bytes;
+            self.used_bytes -= sequence.data.num_bytes(&self.geometry);
         }
     }
 
@@ -144,19 +142,13 @@ impl KvCache {
     /// [`EngineError::CacheFull`] or [`EngineError::OutOfMemory`]; pages that were allocated before
     /// memory ran out stay with the sequence. [`EngineError::InvalidArgument`] for an unknown one.
     pub fn reserve(&mut self, slot: SequenceSlot, num_tokens: usize) -> Result<(), EngineError> {
-        let missing = self.missing_pages(slot, num_tokens)?;
-        self.check_budget((missing as u64).saturating_mul(self.geometry.page_bytes))?;
-        let Some(sequence) = self.sequences.get_mut(&slot) else {
-            return Ok(());
-        };
-        for _ in 0..missing {
-            match &mut sequence.data {
-                SequenceData::F32(storage) => storage.add_page(&self.geometry)?,
-                SequenceData::F16(storage) => storage.add_page(&self.geometry)?,
-            }
-            self.used_bytes += self.geometry.page_bytes;
-        }
-        Ok(())
+        self.check_budget(self.missing_bytes(slot, num_tokens)?)?;
+        let sequence = self.sequences.get_mut(&slot).ok_or_else(|| unknown(slot))?;
+        let needed = sequence.len.saturating_add(num_tokens);
+        let before = sequence.data.num_bytes(&self.geometry);
+        let result = sequence.data.grow(&self.geometry, needed);
+        self.used_bytes += sequence.data.num_bytes(&self.geometry) - before;
+        result
     }
 
     /// Bytes that [`KvCache::reserve`] would take from the budget.
@@ -164,8 +156,10 @@ impl KvCache {
     /// # Errors
     /// [`EngineError::InvalidArgument`] if there is no such sequence.
     pub fn missing_bytes(&self, slot: SequenceSlot, num_tokens: usize) -> Result<u64, EngineError> {
-        let missing = self.missing_pages(slot, num_tokens)? as u64;
-        Ok(missing.saturating_mul(self.geometry.page_bytes))
+        let sequence = self.sequences.get(&slot).ok_or_else(|| unknown(slot))?;
+        let needed = sequence.len.saturating_add(num_tokens);
+        let bytes = self.geometry.sequence_bytes(needed).unwrap_or(u64::MAX);
+        Ok(bytes.saturating_sub(sequence.data.num_bytes(&self.geometry)))
     }
 
     /// Bytes that the sequences take.
@@ -178,11 +172,6 @@ impl KvCache {
         self.options.budget_bytes - self.used_bytes
     }
 
-    /// Bytes of a new, empty sequence.
-    pub fn empty_sequence_bytes(&self) -> u64 {
-        self.geometry.ring_bytes
-    }
-
     /// The limits it was made with.
     pub fn options(&self) -> &KvCacheOptions {
         &self.options
@@ -191,18 +180,6 @@ impl KvCache {
     /// The precision it was made for.
     pub fn mode(&self) -> Mode {
         self.mode
-    }
-
-    fn missing_pages(&self, slot: SequenceSlot, num_tokens: usize) -> Result<usize, EngineError> {
-        let sequence = self.sequences.get(&slot).ok_or_else(|| unknown(slot))?;
-        if self.geometry.page_bytes == 0 {
-            return Ok(0);
-        }
-        let needed = sequence
-            .len
-            .saturating_add(num_tokens)
-            .div_ceil(PAGE_TOKENS);
-        Ok(needed.saturating_sub(sequence.data.num_pages()))
     }
 
     fn check_budget(&self, needed_bytes: u64) -> Result<(), EngineError> {
@@ -249,10 +226,17 @@ impl KvCache {
 }
 
 impl SequenceData {
-    fn num_pages(&self) -> usize {
+    fn grow(&mut self, geometry: &Geometry, num_tokens: usize) -> Result<(), EngineError> {
         match self {
-            SequenceData::F32(storage) => storage.num_pages(),
-            SequenceData::F16(storage) => storage.num_pages(),
+            SequenceData::F32(storage) => storage.grow(geometry, num_tokens),
+            SequenceData::F16(storage) => storage.grow(geometry, num_tokens),
+        }
+    }
+
+    fn num_bytes(&self, geometry: &Geometry) -> u64 {
+        match self {
+            SequenceData::F32(storage) => storage.num_bytes(geometry),
+            SequenceData::F16(storage) => storage.num_bytes(geometry),
         }
     }
 }

@@ -14,45 +14,43 @@ mod attention;
 mod batch;
 pub mod checkpoint;
 mod config;
+mod constraint;
+mod engine;
 mod error;
+mod event;
+mod handle;
 mod kv_cache;
 mod linear;
+mod memory;
 mod model;
 mod moe;
 mod pool;
-mod rope;
-mod run_state;
-mod weights;
-
-pub use batch::{Batch, Chunk, LogitRows};
-pub use config::{Config, LayerType, RopeParameters, RopeScaling};
-pub use error::EngineError;
-pub use kv_cache::{KvCache, KvCacheOptions, PAGE_TOKENS, SequenceSlot};
-pub use model::{LoadOptions, Mode, Model};
-pub use run_state::RunState;
-
-/// The number of a row of the vocabulary.
-pub type TokenId = u32;
-
-// ---- Serving: sequences, scheduler, sampler, engine loop (its modules are declared below) ------
-mod constraint;
-mod engine;
-mod event;
-mod handle;
 mod request;
 mod rng;
+mod rope;
+mod run_state;
 mod sampler;
 mod scheduler;
 mod sequence;
 pub mod synth;
+mod weights;
 
+pub use batch::{Batch, Chunk, LogitRows};
+pub use config::{Config, LayerType, RopeParameters, RopeScaling};
 pub use constraint::{LogitConstraint, TokenMask, TokenSet};
 pub use engine::{Engine, EngineConfig, StepOutput};
+pub use error::EngineError;
 pub use event::{Finish, GenerationEvent, Timings, Usage};
 pub use handle::{EngineHandle, Generation};
+pub use kv_cache::{KvCache, KvCacheOptions, PAGE_TOKENS, SequenceSlot};
+pub use model::{LoadOptions, Mode, Model};
 pub use request::{GenerateRequest, SubmitError};
+pub use run_state::RunState;
 pub use sampler::{
     GeneratedToken, MAX_TOP_LOGPROBS, Sampler, SamplerScratch, SamplingError, SamplingParams,
     log_sum_exp,
 };
 pub use sequence::{FinishReason, SequenceId};
+
+/// The number of a row of the vocabulary.
+pub type TokenId = u32;

@@ -1,10 +1,13 @@
 //! The scratch memory of a forward pass, allocated once for the largest batch.
 
+use std::fmt;
+
 use kernels::{Q8Rows, Q8RowsMut};
 
 use crate::{
     Config, EngineError, Mode, Model,
     attention::RowPosition,
+    memory,
     moe::Routing,
     pool::{PerWorker, Pool},
 };
@@ -12,7 +15,6 @@ use crate::{
 /// All intermediate values of one forward pass, and the logits it leaves behind.
 ///
 /// `n` is the number of rows of the batch, at most `max_rows`.
-#[derive(Debug)]
 pub struct RunState {
     /// The shape it was made for.
     config: Config,
@@ -54,7 +56,8 @@ pub(crate) struct AttentionState {
     pub(crate) scores: PerWorker<Vec<f32>>,
 }
 
-/// Scratch of the experts. A *copy* is one token at one of its experts; `c = n · experts per token`.
+/// Scratch of the experts. A *copy* is one token at one of its experts;
+/// `c = n · experts per token`.
 #[derive(Debug)]
 pub(crate) struct MoeState {
     /// `[n, experts]`
@@ -166,6 +169,17 @@ impl RunState {
     }
 }
 
+impl fmt::Debug for RunState {
+    /// Not the numbers: nobody wants to see megabytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunState")
+            .field("mode", &self.mode)
+            .field("max_rows", &self.max_rows)
+            .field("max_logit_rows", &self.max_logit_rows)
+            .finish_non_exhaustive()
+    }
+}
+
 impl AttentionState {
     fn new(config: &Config, pool: &Pool, n: usize) -> Result<AttentionState, EngineError> {
         Ok(AttentionState {
@@ -272,15 +286,6 @@ impl Q8Buffer {
 
 /// `rows · cols` zeros, or an error instead of an abort.
 pub(crate) fn allocate<T: Copy + Default>(rows: usize, cols: usize) -> Result<Vec<T>, EngineError> {
-    let error = || EngineError::OutOfMemory {
-        bytes: (rows as u64)
-            .saturating_mul(cols as u64)
-            .saturating_mul(size_of::<T>() as u64),
-        purpose: "the values of a forward pass",
-    };
-    let len = rows.checked_mul(cols).ok_or_else(error)?;
-    let mut values = Vec::new();
-    values.try_reserve_exact(len).map_err(|_| error())?;
-    values.resize(len, T::default());
-    Ok(values)
+    // More than can be counted is more than can be had.
+    memory::allocate(rows.saturating_mul(cols), "the values of a forward pass")
 }

@@ -1,5 +1,6 @@
 //! Which tokens go into the next forward pass. Continuous batching without tensors, clock or I/O:
-//! [`Scheduler::schedule`] plans a step, the caller runs it, [`Scheduler::commit`] takes the result.
+//! [`Scheduler::schedule`] plans a step, the caller runs it, [`Scheduler::commit`] takes the
+//! result.
 //!
 //! The rules:
 //! * **Admission** is first come, first served. A sequence is admitted when a place is free and the
@@ -38,33 +39,38 @@ pub(crate) struct SchedulerLimits {
 pub(crate) struct MemoryLimits {
     /// All sequences together.
     pub(crate) budget_bytes: u64,
-    /// A sequence costs this, ...
-    pub(crate) sequence_bytes: u64,
-    /// ... and this for every page of tokens.
+    /// A sequence costs this for every page of tokens, ...
     pub(crate) page_bytes: u64,
+    /// ... and this for each of the first `max_ring_pages` besides, for sliding layers.
+    pub(crate) ring_page_bytes: u64,
+    pub(crate) max_ring_pages: usize,
     /// Tokens of a page.
     pub(crate) page_tokens: usize,
 }
 
 impl MemoryLimits {
-    /// What a sequence of `num_tokens` takes.
+    /// What a sequence of `num_tokens`, at least 1, takes.
     pub(crate) fn cost(&self, num_tokens: usize) -> u64 {
-        let num_pages = num_tokens.div_ceil(self.page_tokens) as u64;
-        self.sequence_bytes
-            .saturating_add(self.page_bytes.saturating_mul(num_pages))
+        let num_pages = num_tokens.div_ceil(self.page_tokens);
+        let num_ring_pages = num_pages.min(self.max_ring_pages);
+        let pages = self.page_bytes.saturating_mul(num_pages as u64);
+        pages.saturating_add(self.ring_page_bytes.saturating_mul(num_ring_pages as u64))
     }
 
     /// The tokens of the longest sequence that fits, alone.
     pub(crate) fn max_len(&self) -> usize {
-        let Some(for_pages) = self.budget_bytes.checked_sub(self.sequence_bytes) else {
-            return 0;
+        let max_ring_pages = self.max_ring_pages as u64;
+        let both = self.page_bytes.saturating_add(self.ring_page_bytes);
+        let num_pages = match self.budget_bytes.checked_div(both) {
+            Some(num_pages) if num_pages < max_ring_pages => Some(num_pages),
+            // The ring is complete; what is left is for pages of the other kind.
+            _ => (self.budget_bytes - self.ring_page_bytes * max_ring_pages)
+                .checked_div(self.page_bytes),
         };
-        match for_pages.checked_div(self.page_bytes) {
-            Some(num_pages) => usize::try_from(num_pages)
-                .unwrap_or(usize::MAX)
-                .saturating_mul(self.page_tokens),
-            None => usize::MAX,
-        }
+        let num_pages = num_pages.and_then(|num_pages| usize::try_from(num_pages).ok());
+        num_pages
+            .unwrap_or(usize::MAX)
+            .saturating_mul(self.page_tokens)
     }
 }
 

@@ -5,8 +5,8 @@
 mod tiny;
 
 use engine::{
-    Batch, Chunk, EngineError, KvCache, KvCacheOptions, LogitRows, Mode, Model, RunState,
-    SequenceSlot, TokenId,
+    Batch, Chunk, EngineError, KvCache, KvCacheOptions, LogitRows, Mode, Model, PAGE_TOKENS,
+    RunState, SequenceSlot, TokenId,
 };
 use serde_json::json;
 use tiny::{Tiny, load};
@@ -120,29 +120,41 @@ fn a_sequence_never_outgrows_the_longest_the_model_knows() {
 #[test]
 fn a_full_cache_lets_the_same_batch_run_later() {
     let model = model(Mode::Default);
-    let one = KvCache::sequence_bytes(model.config(), Mode::Default, 4, 4).unwrap();
-    let empty = KvCache::sequence_bytes(model.config(), Mode::Default, 4, 0).unwrap();
-    let mut cache = cache(&model, one + empty);
+    let bytes =
+        |num_tokens| KvCache::sequence_bytes(model.config(), Mode::Default, 4, num_tokens).unwrap();
+    // Either sequence may outgrow its first page, not both.
+    let mut cache = cache(&model, bytes(PAGE_TOKENS) + bytes(PAGE_TOKENS + 1));
     let mut state = RunState::new(&model, 8, 2).unwrap();
     let (a, b) = (cache.add_sequence().unwrap(), cache.add_sequence().unwrap());
-    let both = batch(&[chunk(a, 0, &[1, 2, 3]), chunk(b, 0, &[1, 2, 3])]);
-    let error = model.forward(&both, &mut cache, &mut state).unwrap_err();
+    let both = |position, tokens: &[TokenId]| {
+        batch(&[chunk(a, position, tokens), chunk(b, position, tokens)])
+    };
+    for position in (0..PAGE_TOKENS).step_by(4) {
+        let batch = both(position, &[0, 1, 2, 3]);
+        model.forward(&batch, &mut cache, &mut state).unwrap();
+    }
+    let batch_of_both = both(PAGE_TOKENS, &[1, 2, 3]);
+    let error = model
+        .forward(&batch_of_both, &mut cache, &mut state)
+        .unwrap_err();
     assert!(
         matches!(error, EngineError::CacheFull { free_bytes: 0, .. }),
         "{error}"
     );
-    assert_eq!([a, b].map(|slot| cache.num_tokens(slot)), [Some(0); 2]);
-    let only_b = batch(&[chunk(b, 0, &[1, 2, 3])]);
+    let lengths = [a, b].map(|slot| cache.num_tokens(slot));
+    assert_eq!(lengths, [Some(PAGE_TOKENS); 2]);
+    let only_b = batch(&[chunk(b, PAGE_TOKENS, &[1, 2, 3])]);
     cache.free(a);
     model.forward(&only_b, &mut cache, &mut state).unwrap();
-    assert_eq!(cache.num_tokens(b), Some(3));
+    assert_eq!(cache.num_tokens(b), Some(PAGE_TOKENS + 3));
 }
 
 #[test]
 fn a_cache_or_state_of_another_model_or_mode_is_refused() {
     let (exact, default) = (model(Mode::Exact), model(Mode::Default));
     let mut wider = Tiny::new();
-    wider.config["sliding_window"] = json!(9);
+    // Its ring has a page more.
+    wider.config["sliding_window"] = json!(99);
     let wider = wider.load().unwrap();
     for other in [&exact, &wider] {
         let (mut own_cache, mut other_cache) = (cache(&default, 1 << 24), cache(other, 1 << 24));

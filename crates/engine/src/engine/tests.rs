@@ -173,6 +173,22 @@ fn budget(model: &Model, max_chunk: usize, lengths: &[usize]) -> u64 {
 }
 
 #[test]
+fn the_scheduler_counts_what_the_cache_takes() {
+    for max_batch_tokens in [16, 50, 200] {
+        let config = EngineConfig {
+            max_batch_tokens,
+            ..EngineConfig::default()
+        };
+        let engine = engine(config.clone());
+        let limits = memory_limits(&engine.cache);
+        for num_tokens in 1..=MAX_LEN {
+            let expected = budget(&engine.model, max_batch_tokens, &[num_tokens]);
+            assert_eq!(limits.cost(num_tokens), expected);
+        }
+    }
+}
+
+#[test]
 fn a_request_is_read_written_and_accounted_for() {
     let config = EngineConfig {
         max_batch_tokens: 32,
@@ -572,7 +588,8 @@ fn limits_that_make_no_sense_are_refused() {
         ),
         (
             EngineConfig {
-                kv_cache_bytes: 13_000,
+                // Almost the first page of the full layer and that of the sliding one.
+                kv_cache_bytes: 2 * 4096 - 1,
                 ..default()
             },
             "kv_cache_bytes",

@@ -1,5 +1,6 @@
-//! The scheduler with a fake model whose next token is a hash of all tokens in the sequence's cache:
-//! a token that is skipped, doubled, lost or mixed up with another sequence's changes the output.
+//! The scheduler with a fake model whose next token is a hash of all tokens in the sequence's
+//! cache: a token that is skipped, doubled, lost or mixed up with another sequence's changes the
+//! output.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -127,16 +128,18 @@ impl Harness {
     }
 }
 
-/// Limits of `num_pages` pages of 4 tokens for each of which a sequence pays 10, besides 3 at all.
+/// Limits of `num_pages` pages of 4 tokens for each of which a sequence pays 10, besides 3 for each
+/// of its first two.
 fn limits(max_sequences: usize, max_batch_tokens: usize, num_pages: u64) -> SchedulerLimits {
     SchedulerLimits {
         max_sequences,
         max_queued: 100,
         max_batch_tokens,
         memory: MemoryLimits {
-            budget_bytes: 10 * num_pages + 3 * max_sequences as u64,
-            sequence_bytes: 3,
+            budget_bytes: 10 * num_pages + 2 * 3 * max_sequences as u64,
             page_bytes: 10,
+            ring_page_bytes: 3,
+            max_ring_pages: 2,
             page_tokens: 4,
         },
     }
@@ -190,7 +193,8 @@ fn decoding_comes_first_and_prompts_share_the_rest() {
     for prompt_len in [100, 3, 50] {
         harness.add(prompt_len, 1000).unwrap();
     }
-    // 15 tokens are left beside the decoding one: 3 is all that the shortest needs, 6 for each other.
+    // 15 tokens are left beside the decoding one: 3 is all that the shortest needs, 6 for each
+    // other.
     let schedule = harness.step().unwrap();
     assert_eq!(
         positions(&schedule),
@@ -267,32 +271,30 @@ fn the_queue_is_bounded() {
 
 #[test]
 fn the_longest_sequence_is_counted_in_whole_pages() {
-    let memory = |budget_bytes, page_bytes| MemoryLimits {
+    let memory = |budget_bytes, page_bytes, ring_page_bytes| MemoryLimits {
         budget_bytes,
-        sequence_bytes: 3,
         page_bytes,
+        ring_page_bytes,
+        max_ring_pages: 2,
         page_tokens: 4,
     };
-    for (budget_bytes, page_bytes, expected) in [
-        (2, 10, 0),
-        (3, 10, 0),
-        (12, 10, 0),
-        (13, 10, 4),
-        (22, 10, 4),
-        (33, 10, 12),
-    ] {
-        assert_eq!(
-            memory(budget_bytes, page_bytes).max_len(),
-            expected,
-            "{budget_bytes}"
-        );
+    for (page_bytes, ring_page_bytes) in [(10, 3), (10, 0), (1, 10)] {
+        for budget_bytes in 0..100 {
+            let memory = memory(budget_bytes, page_bytes, ring_page_bytes);
+            let longest = (1..=400)
+                .rev()
+                .find(|&len| memory.cost(len) <= budget_bytes);
+            let case = (budget_bytes, page_bytes, ring_page_bytes);
+            assert_eq!(memory.max_len(), longest.unwrap_or(0), "{case:?}");
+        }
     }
-    // A model without full-attention layers has no pages: length costs nothing.
-    assert_eq!(memory(3, 0).max_len(), usize::MAX);
-    assert_eq!(
-        memory(u64::MAX, 1).cost(usize::MAX),
-        3 + (u64::MAX >> 2) + 1
-    );
+    // A model without full-attention layers: beyond the ring, length costs nothing.
+    assert_eq!(memory(5, 0, 3).max_len(), 4);
+    assert_eq!(memory(6, 0, 3).max_len(), usize::MAX);
+    // No overflow.
+    assert_eq!(memory(u64::MAX, u64::MAX, u64::MAX).max_len(), 4);
+    assert_eq!(memory(u64::MAX, 1, 0).cost(usize::MAX), (u64::MAX >> 2) + 1);
+    assert_eq!(memory(0, u64::MAX, 1).cost(usize::MAX), u64::MAX);
 }
 
 /// Something that happens between steps.
