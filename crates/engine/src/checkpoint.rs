@@ -39,8 +39,8 @@ impl Tensor {
     }
 
     /// Type of the elements.
-    pub fn dtype(&self) -> Dtype {
-        self.dtype
+    pub fn dtype(&self) -> &Dtype {
+        &self.dtype
     }
 
     /// Dimensions, the slowest first.

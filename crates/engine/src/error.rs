@@ -8,9 +8,12 @@ use crate::SamplingError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// A file cannot be opened or read: check the path and its permissions.
-    #[error("cannot read {}: {source}", path.display())]
+    /// A file cannot be read or written: check the path, its permissions and the space left.
+    /// What the operating system said is the error's source.
+    #[error("cannot {action} {}", path.display())]
     Io {
+        /// What could not be done: `"read"`, `"create"` or `"write"`.
+        action: &'static str,
         /// The file or directory.
         path: PathBuf,
         /// What the operating system said.
@@ -94,6 +97,10 @@ pub enum EngineError {
         /// The error of the forward pass.
         reason: String,
     },
+
+    /// The caller's progress callback asked to stop; what was done by then is undone.
+    #[error("cancelled")]
+    Cancelled,
 
     /// The engine runs no more: start it again.
     #[error("the engine has stopped: {reason}")]

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::HashSet,
+    fmt,
     num::NonZero,
     path::{Path, PathBuf},
     thread::available_parallelism,
@@ -54,7 +55,6 @@ impl Default for LoadOptions {
 }
 
 /// A model, immutable once loaded.
-#[derive(Debug)]
 pub struct Model {
     config: Config,
     weights: Weights,
@@ -433,5 +433,18 @@ impl Model {
                 }
             }
         }
+    }
+}
+
+impl fmt::Debug for Model {
+    /// Not the weights: nobody wants to see gigabytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("config", &self.config)
+            .field("mode", &self.mode)
+            .field("isa", &self.isa)
+            .field("num_threads", &self.pool.num_threads())
+            .field("num_weight_bytes", &self.weights.num_bytes)
+            .finish_non_exhaustive()
     }
 }

@@ -11,10 +11,10 @@ mod tensors;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
+use crate::pool::Pool;
 use crate::rng::CounterRng;
 use crate::{Config, EngineError};
 use tensors::TensorSpec;
@@ -163,20 +163,23 @@ impl SynthSpec {
 }
 
 /// Writes a random checkpoint in Hugging Face layout to `dir`, which is created or empty:
-/// `config.json`, `generation_config.json`, the shards and their index. `progress` is called after
-/// every few dozen megabytes.
+/// `config.json`, `generation_config.json`, the shards and their index. The numbers are drawn on
+/// `num_threads` threads, which does not show in them. `progress` is called after every few dozen
+/// megabytes and may put an end to it.
 ///
 /// # Errors
-/// [`EngineError::InvalidArgument`] for a shape that the engine cannot run, a directory with
-/// something in it, or too little space on the disk; [`EngineError::Io`]. What was written by then
-/// is removed.
+/// [`EngineError::InvalidArgument`] for a shape that the engine cannot run, no threads, a directory
+/// with something in it, or too little space on the disk; [`EngineError::Io`];
+/// [`EngineError::Cancelled`] if `progress` breaks off. What was written by then is removed.
 pub fn write(
     spec: &SynthSpec,
     seed: u64,
     dir: &Path,
-    progress: &mut dyn FnMut(SynthProgress),
+    num_threads: usize,
+    progress: &mut dyn FnMut(SynthProgress) -> ControlFlow<()>,
 ) -> Result<(), EngineError> {
     spec.check()?;
+    let pool = Pool::new(num_threads)?;
     let mut output = Output::create(dir)?;
     let total_bytes = spec.num_tensor_bytes();
     check_space(dir, total_bytes)?;
@@ -191,12 +194,12 @@ pub fn write(
     let mut written_bytes = 0;
     for (index, shard) in shards.iter().enumerate() {
         output.write_file(&file_name(index), |file| {
-            write_shard(shard, seed, file, &mut |bytes| {
+            write_shard(shard, seed, &pool, file, &mut |bytes| {
                 written_bytes += bytes;
                 progress(SynthProgress {
                     written_bytes,
                     total_bytes,
-                });
+                })
             })
         })?;
     }
@@ -207,18 +210,11 @@ pub fn write(
                 .map(move |tensor| (tensor.name.as_str(), file_name(index)))
         });
         let index = json::index(files.collect(), total_bytes);
-        output.write_file("model.safetensors.index.json", |file| {
-            file.write_all(index.as_bytes())
-        })?;
+        output.write_text("model.safetensors.index.json", &index)?;
     }
-    let generation_config = json::generation_config(spec);
-    output.write_file("generation_config.json", |file| {
-        file.write_all(generation_config.as_bytes())
-    })?;
+    output.write_text("generation_config.json", &json::generation_config(spec))?;
     // Last: a directory without it is no checkpoint.
-    output.write_file("config.json", |file| {
-        file.write_all(json::config(spec).as_bytes())
-    })?;
+    output.write_text("config.json", &json::config(spec))?;
     output.complete = true;
     Ok(())
 }
@@ -243,13 +239,15 @@ fn shards(tensors: &[TensorSpec], num_shards: usize, total_bytes: u64) -> Vec<&[
         .collect()
 }
 
-/// Writes one safetensors file: the length of the header, the header, the tensors.
+/// Writes one safetensors file: the length of the header, the header, the tensors. `written` is
+/// told the bytes of each piece and may put an end to it.
 fn write_shard(
     tensors: &[TensorSpec],
     seed: u64,
+    pool: &Pool,
     file: &mut dyn Write,
-    written: &mut dyn FnMut(u64),
-) -> io::Result<()> {
+    written: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> io::Result<ControlFlow<()>> {
     let header = json::safetensors_header(tensors);
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(header.as_bytes())?;
@@ -260,20 +258,20 @@ fn write_shard(
         while start < tensor.num_bytes() {
             let len = (tensor.num_bytes() - start).min(BUFFER_BYTES as u64);
             let buffer = &mut buffer[..len as usize];
-            buffer
-                .par_chunks_mut(PIECE_BYTES)
-                .enumerate()
-                .for_each(|(index, piece)| {
-                    tensor
-                        .fill
-                        .bytes(rng, start + (index * PIECE_BYTES) as u64, piece);
-                });
+            // A random byte costs more than a multiply-add.
+            let work = buffer.len();
+            pool.for_each_chunk(buffer, PIECE_BYTES, work, |_, index, piece| {
+                let first = start + (index * PIECE_BYTES) as u64;
+                tensor.fill.bytes(rng, first, piece);
+            });
             file.write_all(buffer)?;
             start += len;
-            written(len);
+            if written(len).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }
 
 fn check_space(dir: &Path, needed: u64) -> Result<(), EngineError> {
@@ -298,13 +296,10 @@ struct Output {
 
 impl Output {
     fn create(dir: &Path) -> Result<Self, EngineError> {
-        let io = |source| EngineError::Io {
-            path: dir.to_path_buf(),
-            source,
-        };
         let is_new = !dir.exists();
-        fs::create_dir_all(dir).map_err(io)?;
-        if fs::read_dir(dir).map_err(io)?.next().is_some() {
+        fs::create_dir_all(dir).map_err(|e| io_error("create", dir, e))?;
+        let mut entries = fs::read_dir(dir).map_err(|e| io_error("read", dir, e))?;
+        if entries.next().is_some() {
             return Err(EngineError::InvalidArgument(format!(
                 "{} is not empty; choose a new or empty directory",
                 dir.display()
@@ -322,16 +317,23 @@ impl Output {
     fn write_file(
         &mut self,
         name: &str,
-        contents: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        contents: impl FnOnce(&mut dyn Write) -> io::Result<ControlFlow<()>>,
     ) -> Result<(), EngineError> {
         let path = self.dir.join(name);
-        let io = |source| EngineError::Io {
-            path: path.clone(),
-            source,
-        };
-        let mut file = File::create_new(&path).map_err(io)?;
+        let mut file = File::create_new(&path).map_err(|e| io_error("create", &path, e))?;
         self.files.push(path.clone());
-        contents(&mut file).map_err(io)
+        match contents(&mut file) {
+            Ok(ControlFlow::Continue(())) => Ok(()),
+            Ok(ControlFlow::Break(())) => Err(EngineError::Cancelled),
+            Err(error) => Err(io_error("write", &path, error)),
+        }
+    }
+
+    fn write_text(&mut self, name: &str, text: &str) -> Result<(), EngineError> {
+        self.write_file(name, |file| {
+            file.write_all(text.as_bytes())?;
+            Ok(ControlFlow::Continue(()))
+        })
     }
 }
 
@@ -347,6 +349,14 @@ impl Drop for Output {
         if self.is_new {
             let _ = fs::remove_dir(&self.dir);
         }
+    }
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> EngineError {
+    EngineError::Io {
+        action,
+        path: path.to_path_buf(),
+        source,
     }
 }
 

@@ -88,13 +88,13 @@ impl Weights {
         for index in 0..config.num_hidden_layers {
             layers.push(loader.layer(config, index)?);
         }
-        let tied = if config.tie_word_embeddings {
+        let unembedding_bytes = if config.tie_word_embeddings {
             0
         } else {
             unembedding.num_bytes()
         };
         let num_bytes = embedding.num_bytes()
-            + tied
+            + unembedding_bytes
             + 2 * final_norm.len() as u64
             + layers.iter().map(LayerWeights::num_bytes).sum::<u64>();
         let unembedding = Linear::new(unembedding, Vec::new());
@@ -207,7 +207,7 @@ impl Loader<'_> {
     fn vectors(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
         let tensor = self.tensor(name, &[Dtype::Bf16, Dtype::F32], shape)?;
         let bytes = tensor.bytes();
-        if tensor.dtype() == Dtype::F32 {
+        if *tensor.dtype() == Dtype::F32 {
             let (words, _) = bytes.as_chunks::<4>();
             return Ok(words.iter().map(|&word| f32::from_le_bytes(word)).collect());
         }

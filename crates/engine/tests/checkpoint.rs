@@ -4,6 +4,8 @@
 #[path = "support/tiny.rs"]
 mod tiny;
 
+#[cfg(unix)]
+use std::os::unix::fs::symlink;
 use std::{fs, path::Path};
 
 use engine::{EngineError, LoadOptions, Mode, Model};
@@ -308,6 +310,92 @@ fn a_directory_without_a_checkpoint_says_what_it_holds() {
 }
 
 #[test]
+fn a_tensor_of_a_type_that_is_not_read_is_called_by_its_type() {
+    let mut tiny = Tiny::new();
+    tiny.tensors.get_mut("model.norm.weight").unwrap().dtype = "F8_E4M3";
+    let (tensor, reason) = tensor_error(tiny.load());
+    assert_eq!(tensor, "model.norm.weight");
+    assert!(reason.contains("F8_E4M3"), "{reason}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_an_incomplete_download() {
+    let tiny = Tiny::new();
+    let config = tiny.config.to_string();
+    let map: serde_json::Map<_, _> = tiny
+        .tensors
+        .keys()
+        .map(|name| (name.clone(), json!("shard.safetensors")))
+        .collect();
+    let index = json!({"weight_map": map}).to_string();
+    let files: Files<'_> = &[
+        ("config.json", config.as_bytes()),
+        ("model.safetensors", &tiny.file()),
+        ("model.safetensors.index.json", index.as_bytes()),
+        ("shard.safetensors", &tiny.file()),
+    ];
+    let cases = [
+        ("config.json", vec!["model.safetensors"]),
+        ("model.safetensors", vec!["config.json"]),
+        (
+            "model.safetensors.index.json",
+            vec!["config.json", "shard.safetensors"],
+        ),
+        (
+            "shard.safetensors",
+            vec!["config.json", "model.safetensors.index.json"],
+        ),
+    ];
+    for (link, present) in cases {
+        let mut present_files = files.to_vec();
+        present_files.retain(|(name, _)| present.contains(name));
+        // One link leads to nothing, the other to itself.
+        for target in ["../blobs/0123", link] {
+            let dir = directory(&present_files);
+            let path = dir.path().join(link);
+            symlink(target, &path).unwrap();
+            let error = load_dir(dir.path()).unwrap_err();
+            assert!(
+                matches!(&error, EngineError::CorruptFile { path: p, .. } if *p == path),
+                "{error}"
+            );
+            let error = error.to_string();
+            assert!(error.contains(target), "{error}");
+            assert!(error.contains("download it again"), "{error}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_not_opened() {
+    let file = Tiny::new().file();
+    for (special, files) in [
+        ("config.json", vec![("model.safetensors", &file[..])]),
+        ("model.safetensors", vec![]),
+        ("model.safetensors.index.json", vec![]),
+    ] {
+        let dir = directory(&files);
+        let path = dir.path().join(special);
+        // To open the pipe would wait for a writer that never comes; the device has no end.
+        let is_made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(is_made.unwrap().success());
+        let pipe = load_dir(dir.path());
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/zero", &path).unwrap();
+        for result in [pipe, load_dir(dir.path())] {
+            let error = result.unwrap_err();
+            assert!(matches!(&error, EngineError::Io { path: p, .. } if *p == path));
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(source, "not a regular file");
+            // The chain of causes says it once.
+            assert!(!error.to_string().contains(&source), "{error}");
+        }
+    }
+}
+
+#[test]
 fn an_index_is_checked_before_its_shards_are_opened() {
     let tiny = Tiny::new();
     let config = tiny.config.to_string();
@@ -370,6 +458,14 @@ fn an_index_is_checked_before_its_shards_are_opened() {
     let (tensor, reason) = tensor_error(load_dir(dir.path()));
     assert_eq!(tensor, "model.norm.weight");
     assert!(reason.contains("index"), "{reason}");
+}
+
+#[test]
+fn a_model_is_shown_without_its_weights() {
+    let model = Tiny::new().load().unwrap();
+    let shown = format!("{model:?}");
+    assert!(shown.contains("num_weight_bytes"), "{shown}");
+    assert!(shown.len() < 2000, "{shown}");
 }
 
 #[test]

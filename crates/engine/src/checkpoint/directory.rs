@@ -3,12 +3,13 @@
 use std::{
     collections::HashMap,
     fs,
-    io::Read,
+    io::{self, Read},
     path::{Component, Path, PathBuf},
 };
 
 use serde::Deserialize;
 
+use super::file_bytes::{open, read_error};
 use crate::EngineError;
 
 const SINGLE: &str = "model.safetensors";
@@ -39,10 +40,7 @@ pub(super) enum Layout {
 /// Finds the checkpoint in a directory. Shard names come from the index, never from counting:
 /// gpt-oss-20b has three shards that call themselves "of 2".
 pub(super) fn find(dir: &Path) -> Result<Layout, EngineError> {
-    let metadata = fs::metadata(dir).map_err(|source| EngineError::Io {
-        path: dir.to_path_buf(),
-        source,
-    })?;
+    let metadata = fs::metadata(dir).map_err(|error| read_error(dir, error))?;
     if !metadata.is_dir() {
         return Err(EngineError::UnsupportedCheckpoint {
             path: dir.to_path_buf(),
@@ -52,11 +50,11 @@ pub(super) fn find(dir: &Path) -> Result<Layout, EngineError> {
         });
     }
     let single = dir.join(SINGLE);
-    if single.exists() {
+    if is_listed(&single)? {
         return Ok(Layout::Single(single));
     }
     let index = dir.join(INDEX);
-    if index.exists() {
+    if is_listed(&index)? {
         return read_index(dir, index);
     }
     Err(EngineError::UnsupportedCheckpoint {
@@ -65,18 +63,23 @@ pub(super) fn find(dir: &Path) -> Result<Layout, EngineError> {
     })
 }
 
-/// Reads at most `limit` bytes of a file.
+/// Whether a directory has an entry of this name, be it a link that leads nowhere: opening that will
+/// say so.
+fn is_listed(path: &Path) -> Result<bool, EngineError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(read_error(path, error)),
+    }
+}
+
+/// Reads a regular file of at most `limit` bytes.
 pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, EngineError> {
-    let io = |source| EngineError::Io {
-        path: path.to_path_buf(),
-        source,
-    };
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .map_err(io)?
+    open(path)?
         .take(limit + 1)
         .read_to_end(&mut bytes)
-        .map_err(io)?;
+        .map_err(|error| read_error(path, error))?;
     if bytes.len() as u64 > limit {
         return Err(EngineError::CorruptFile {
             path: path.to_path_buf(),
@@ -123,11 +126,15 @@ fn read_index(dir: &Path, path: PathBuf) -> Result<Layout, EngineError> {
         locations.insert(tensor, position);
     }
     // One missing shard is the usual way an interrupted download looks: say which.
-    if let Some(missing) = shards.iter().filter(|shard| !shard.exists()).min() {
-        return Err(EngineError::CorruptFile {
-            path: missing.clone(),
-            reason: format!("is missing, though {INDEX} names it; download it"),
-        });
+    let mut sorted: Vec<_> = shards.iter().collect();
+    sorted.sort_unstable();
+    for shard in sorted {
+        if !is_listed(shard)? {
+            return Err(EngineError::CorruptFile {
+                path: shard.clone(),
+                reason: format!("is missing, though {INDEX} names it; download it"),
+            });
+        }
     }
     Ok(Layout::Sharded {
         index: path,

@@ -1,13 +1,19 @@
 //! The bytes of a file: mapped into memory, or already there.
 
-use std::{borrow::Cow, fs::File, ops::Deref, path::Path};
+use std::{
+    borrow::Cow,
+    fmt,
+    fs::{self, File},
+    io,
+    ops::Deref,
+    path::Path,
+};
 
 use memmap2::Mmap;
 
 use crate::EngineError;
 
 /// Bytes that outlive every tensor made from them.
-#[derive(Debug)]
 pub(super) enum FileBytes {
     /// A file, read page by page as it is touched.
     Mapped(Mmap),
@@ -22,21 +28,13 @@ impl FileBytes {
         reason = "a memory map is the only way not to copy 13 GB of weights"
     )]
     pub(super) fn map(path: &Path) -> Result<FileBytes, EngineError> {
-        let io = |source| EngineError::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let file = File::open(path).map_err(io)?;
-        // Mapping a directory or a device says little about what went wrong.
-        if !file.metadata().map_err(io)?.is_file() {
-            return Err(io(std::io::Error::other("not a regular file")));
-        }
+        let file = open(path)?;
         // SAFETY: the map is private to this process and read-only. What Rust cannot know is that
         // nobody else shortens or rewrites the file while it is mapped: a model file that is being
         // served must not be edited in place (downloads are renamed into place, which leaves the
         // mapped file as it was). Its contents are only ever read as plain bytes, of which every
         // value is valid.
-        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        let map = unsafe { Mmap::map(&file) }.map_err(|e| read_error(path, e))?;
         Ok(FileBytes::Mapped(map))
     }
 }
@@ -49,5 +47,56 @@ impl Deref for FileBytes {
             FileBytes::Mapped(map) => map,
             FileBytes::InMemory(bytes) => bytes,
         }
+    }
+}
+
+impl fmt::Debug for FileBytes {
+    /// Not the bytes: nobody wants to see gigabytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            FileBytes::Mapped(_) => "Mapped",
+            FileBytes::InMemory(_) => "InMemory",
+        };
+        write!(f, "{kind}({} bytes)", self.len())
+    }
+}
+
+/// Opens a regular file to read it. Anything else is refused before it is opened: opening a named
+/// pipe waits for whoever writes to it, and mapping a directory or a device says little about what
+/// went wrong.
+pub(super) fn open(path: &Path) -> Result<File, EngineError> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(_) if path.is_symlink() => return Err(broken_link(path)),
+        Err(error) => return Err(read_error(path, error)),
+    };
+    if !metadata.is_file() {
+        return Err(read_error(path, io::Error::other("not a regular file")));
+    }
+    File::open(path).map_err(|error| read_error(path, error))
+}
+
+/// A cache of Hugging Face downloads is made of links to files that were loaded, or pruned, one by
+/// one.
+fn broken_link(path: &Path) -> EngineError {
+    let target = match fs::read_link(path) {
+        Ok(target) => format!("a link to {}", target.display()),
+        Err(_) => "a link".into(),
+    };
+    EngineError::CorruptFile {
+        path: path.to_path_buf(),
+        reason: format!(
+            "is {target}, which leads to no file; the download is incomplete or was pruned, \
+             download it again"
+        ),
+    }
+}
+
+/// That a file or directory cannot be read.
+pub(super) fn read_error(path: &Path, source: io::Error) -> EngineError {
+    EngineError::Io {
+        action: "read",
+        path: path.to_path_buf(),
+        source,
     }
 }

@@ -11,7 +11,7 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, hash_map::Entry},
-    fmt,
+    fmt::{self, Write as _},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,11 +28,15 @@ use crate::EngineError;
 /// Longest header that is parsed. That of gpt-oss-120b takes about 100 kB.
 const MAX_HEADER_BYTES: u64 = 32 << 20;
 
+/// Most characters of an unknown type's name that are shown.
+const MAX_SHOWN_CHARS: usize = 32;
+
 /// Most dimensions of a tensor.
 const MAX_RANK: usize = 8;
 
 /// Type of a tensor's elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dtype {
     /// 32-bit float.
     F32,
@@ -44,8 +48,8 @@ pub enum Dtype {
     U8,
     /// 32-bit signed integer.
     I32,
-    /// A type that no gpt-oss checkpoint needs.
-    Other,
+    /// A type that no gpt-oss checkpoint needs, by its name.
+    Other(Box<str>),
 }
 
 impl Dtype {
@@ -56,31 +60,35 @@ impl Dtype {
             "BF16" => Dtype::Bf16,
             "U8" => Dtype::U8,
             "I32" => Dtype::I32,
-            _ => Dtype::Other,
+            other => Dtype::Other(other.into()),
         }
     }
 
     /// Bytes of one element, where that is known.
-    fn size(self) -> Option<usize> {
+    fn size(&self) -> Option<usize> {
         match self {
             Dtype::F32 | Dtype::I32 => Some(4),
             Dtype::F16 | Dtype::Bf16 => Some(2),
             Dtype::U8 => Some(1),
-            Dtype::Other => None,
+            Dtype::Other(_) => None,
         }
     }
 }
 
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Dtype::F32 => "F32",
-            Dtype::F16 => "F16",
-            Dtype::Bf16 => "BF16",
-            Dtype::U8 => "U8",
-            Dtype::I32 => "I32",
-            Dtype::Other => "of another kind",
-        })
+        match self {
+            Dtype::F32 => f.write_str("F32"),
+            Dtype::F16 => f.write_str("F16"),
+            Dtype::Bf16 => f.write_str("BF16"),
+            Dtype::U8 => f.write_str("U8"),
+            Dtype::I32 => f.write_str("I32"),
+            // The file's own word: shown without control characters, and not at any length.
+            Dtype::Other(name) => {
+                let mut shown = name.escape_debug().take(MAX_SHOWN_CHARS);
+                shown.try_for_each(|c| f.write_char(c))
+            }
+        }
     }
 }
 
@@ -171,7 +179,7 @@ impl SafetensorsFile {
         Some(Tensor {
             file: Arc::clone(file),
             name: name.to_string(),
-            dtype: info.dtype,
+            dtype: info.dtype.clone(),
             shape: info.shape.clone(),
             range: info.range.clone(),
         })

@@ -84,8 +84,8 @@ fn weights(num_inputs: usize, gain: f32) -> Fill {
 
 /// Scales that do the same for MXFP4 weights.
 fn scales(num_inputs: usize) -> Fill {
-    // Mean square of the 16 codes (0, 1/2, 1, 3/2, 2, 3, 4, 6 and their negatives) is 137/16, that of
-    // the factors 1/2, 1, 1, 2 is 25/16. The exponent below halves the deviation until it fits.
+    // Mean square of the 16 codes (0, 1/2, 1, 3/2, 2, 3, 4, 6 and their negatives) is 137/16, that
+    // of the factors 1/2, 1, 1, 2 is 25/16. The exponent below halves the deviation until it fits.
     let mut exponent = 127;
     let mut mean_square = 137.0 / 16.0 * 25.0 / 16.0 * num_inputs as f64;
     while mean_square > 2.0 && exponent > 2 {

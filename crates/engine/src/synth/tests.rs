@@ -7,11 +7,16 @@ use crate::{Batch, Chunk, KvCache, KvCacheOptions, LoadOptions, LogitRows, Model
 pub(crate) fn model(spec: &SynthSpec, seed: u64, options: &LoadOptions) -> Model {
     spec.check().unwrap();
     let mut safetensors = Vec::new();
-    write_shard(&tensors::all(spec), seed, &mut safetensors, &mut |_| {}).unwrap();
+    let pool = Pool::new(1).unwrap();
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let result = write_shard(&tensors::all(spec), seed, &pool, &mut safetensors, go_on);
+    assert!(result.unwrap().is_continue());
     Model::from_bytes(json::config(spec).as_bytes(), safetensors, options).unwrap()
 }
 
-fn ignore(_: SynthProgress) {}
+fn ignore(_: SynthProgress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
 
 #[test]
 fn the_presets_have_the_sizes_of_the_published_checkpoints() {
@@ -72,7 +77,11 @@ fn a_tiny_checkpoint_loads_and_has_exactly_its_bytes() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("a/b");
         let mut last = None;
-        write(&spec, 1, &dir, &mut |progress| last = Some(progress)).unwrap();
+        let mut report = |progress| {
+            last = Some(progress);
+            ControlFlow::Continue(())
+        };
+        write(&spec, 1, &dir, 2, &mut report).unwrap();
 
         let total_bytes = spec.num_tensor_bytes();
         assert_eq!(
@@ -107,13 +116,13 @@ fn a_seed_gives_the_same_bytes_and_another_seed_others() {
         num_hidden_layers: 1,
         ..SynthSpec::tiny()
     };
-    let bytes = |seed| {
+    let bytes = |seed, num_threads| {
         let dir = tempfile::tempdir().unwrap();
-        write(&spec, seed, dir.path(), &mut ignore).unwrap();
+        write(&spec, seed, dir.path(), num_threads, &mut ignore).unwrap();
         fs::read(dir.path().join("model-00001-of-00001.safetensors")).unwrap()
     };
-    assert_eq!(bytes(1), bytes(1));
-    assert_ne!(bytes(1), bytes(2));
+    assert_eq!(bytes(1, 1), bytes(1, 3));
+    assert_ne!(bytes(1, 1), bytes(2, 1));
 }
 
 #[test]
@@ -164,7 +173,7 @@ fn activations_and_logits_keep_their_size_through_many_layers() {
 fn a_directory_with_something_in_it_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
-    let error = write(&SynthSpec::tiny(), 0, dir.path(), &mut ignore).unwrap_err();
+    let error = write(&SynthSpec::tiny(), 0, dir.path(), 1, &mut ignore).unwrap_err();
     assert!(error.to_string().contains("is not empty"), "{error}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
@@ -175,15 +184,47 @@ fn a_failure_leaves_nothing_behind() {
     let dir = parent.path().join("new");
     // Something else takes the name of the last file while the tensors are written.
     let intruder = dir.join("config.json");
-    let result = write(&SynthSpec::tiny(), 0, &dir, &mut |_| {
-        fs::write(&intruder, "not ours").unwrap()
+    let result = write(&SynthSpec::tiny(), 0, &dir, 1, &mut |_| {
+        fs::write(&intruder, "not ours").unwrap();
+        ControlFlow::Continue(())
     });
-    assert!(matches!(result, Err(EngineError::Io { path, .. }) if path == intruder));
+    let error = result.unwrap_err();
+    let expected = format!("cannot create {}", intruder.display());
+    assert_eq!(error.to_string(), expected);
+    assert!(std::error::Error::source(&error).is_some());
     let left: Vec<_> = fs::read_dir(&dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     assert_eq!(left, [intruder]);
+}
+
+#[test]
+fn a_caller_that_breaks_off_finds_nothing_left_behind() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("new");
+    // Within the first shard, within the second, after the last tensor.
+    let mut num_calls = 0;
+    write(&SynthSpec::tiny(), 0, &dir, 1, &mut |_| {
+        num_calls += 1;
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    fs::remove_dir_all(&dir).unwrap();
+    for last_call in [1, num_calls / 2, num_calls] {
+        let mut calls = 0;
+        let result = write(&SynthSpec::tiny(), 0, &dir, 1, &mut |_| {
+            calls += 1;
+            assert!(dir.join("model-00000-of-00001.safetensors").exists());
+            match calls < last_call {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        });
+        assert!(matches!(result, Err(EngineError::Cancelled)));
+        assert_eq!(calls, last_call);
+        assert!(!dir.exists());
+    }
 }
 
 #[test]
@@ -278,7 +319,7 @@ fn a_shape_that_cannot_run_is_refused_before_anything_is_written() {
     for (spec, field) in cases {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("new");
-        let error = write(&spec, 0, &dir, &mut ignore).unwrap_err();
+        let error = write(&spec, 0, &dir, 1, &mut ignore).unwrap_err();
         assert!(matches!(error, EngineError::InvalidArgument(_)));
         assert!(error.to_string().contains(field), "{error}");
         assert!(!dir.exists());
@@ -293,7 +334,7 @@ fn more_shards_than_tensors_make_as_many_files_as_are_of_use() {
         ..SynthSpec::tiny()
     };
     let dir = tempfile::tempdir().unwrap();
-    write(&spec, 0, dir.path(), &mut ignore).unwrap();
+    write(&spec, 0, dir.path(), 1, &mut ignore).unwrap();
     Model::load(dir.path(), &LoadOptions::default()).unwrap();
     let num_files = fs::read_dir(dir.path()).unwrap().count();
     assert!(num_files <= tensors::all(&spec).len() + 3, "{num_files}");

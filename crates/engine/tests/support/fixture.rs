@@ -46,7 +46,7 @@ pub(crate) fn expected(name: &str, length: usize) -> Expected {
     let tensor = |kind: &str| SafetensorsFile::tensor(&file, &format!("{kind}.{length}")).unwrap();
     let ids = |kind: &str| -> Vec<TokenId> {
         let tensor = tensor(kind);
-        assert_eq!(tensor.dtype(), Dtype::I32);
+        assert_eq!(*tensor.dtype(), Dtype::I32);
         let (words, _) = tensor.bytes().as_chunks::<4>();
         words
             .iter()
@@ -54,7 +54,7 @@ pub(crate) fn expected(name: &str, length: usize) -> Expected {
             .collect()
     };
     let logits = tensor("logits");
-    assert_eq!(logits.dtype(), Dtype::F32);
+    assert_eq!(*logits.dtype(), Dtype::F32);
     let (words, _) = logits.bytes().as_chunks::<4>();
     let logits: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
     let positions = ids("rows");
@@ -80,7 +80,8 @@ pub(crate) fn scratch(model: &Model, max_rows: usize) -> (KvCache, RunState) {
     (cache, RunState::new(model, max_rows, max_rows).unwrap())
 }
 
-/// Logits of every position of one sequence, computed in chunks of the given lengths, over and over.
+/// Logits of every position of one sequence, computed in chunks of the given lengths, over and
+/// over.
 pub(crate) fn logits_in_chunks(
     model: &Model,
     tokens: &[TokenId],

@@ -1,7 +1,10 @@
 //! `freeway synth`: writes a random checkpoint.
 
 use std::io::{self, Write};
+use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use anyhow::{Context, anyhow};
 use engine::EngineError;
@@ -22,8 +25,10 @@ pub(crate) fn run(args: SynthArgs) -> anyhow::Result<ExitCode> {
             gigabytes(written),
             gigabytes(total)
         ));
+        ControlFlow::Continue(())
     };
-    match synth::write(&spec, args.seed, &args.out, &mut report) {
+    let num_threads = available_parallelism().map_or(1, NonZero::get);
+    match synth::write(&spec, args.seed, &args.out, num_threads, &mut report) {
         Ok(()) => {}
         Err(EngineError::InvalidArgument(reason)) => return Err(UsageError(reason).into()),
         Err(error) => {
