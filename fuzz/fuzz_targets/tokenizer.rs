@@ -1,5 +1,6 @@
-//! The tokenizer is total, exact and takes any `tokenizer.json`: arbitrary bytes through `o200k_harmony`, where they are text also
-//! through tiktoken; arbitrary split patterns; a good file with arbitrary damage.
+//! The tokenizer is total, exact and takes any `tokenizer.json`: arbitrary bytes through
+//! `o200k_harmony`, where they are text also through tiktoken; arbitrary split patterns; a good
+//! file with arbitrary damage.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -7,7 +7,7 @@ mod json;
 
 use std::path::Path;
 
-use crate::{EngineError, TokenId};
+use crate::EngineError;
 
 /// How a layer's queries look back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +92,6 @@ pub struct Config {
     pub rope: RopeParameters,
     /// Whether the unembedding is the embedding matrix.
     pub tie_word_embeddings: bool,
-    /// Tokens the configuration names as ends; ids outside the vocabulary are left out.
-    pub eos_token_ids: Vec<TokenId>,
 }
 
 impl Config {

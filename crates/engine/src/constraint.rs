@@ -1,5 +1,6 @@
-//! The seam through which a grammar steers sampling: before each token a constraint says which ids may come next, after it
-//! the constraint is told which one did. The engine knows nothing of what the ids mean.
+//! The seam through which a grammar steers sampling: before each token a constraint says which ids
+//! may come next, after it the constraint is told which one did. The engine knows nothing of what
+//! the ids mean.
 
 use std::sync::Arc;
 
@@ -7,9 +8,10 @@ use crate::TokenId;
 
 /// Decides which tokens a sequence may produce next.
 ///
-/// One constraint belongs to one sequence. For each generated token the engine calls [`allowed`](Self::allowed) once and
-/// then [`accept`](Self::accept) with the token it sampled, the stop token included. A sequence that is preempted and
-/// computed again keeps its constraint: tokens are accepted once only.
+/// One constraint belongs to one sequence. For each generated token the engine calls
+/// [`allowed`](Self::allowed) once and then [`accept`](Self::accept) with the token it sampled, the
+/// stop token included. A sequence that is preempted and computed again keeps its constraint:
+/// tokens are accepted once only.
 pub trait LogitConstraint: Send {
     /// The tokens that may come next. If it allows nothing, the sequence fails with
     /// [`SamplingError::NothingToSample`](crate::SamplingError::NothingToSample).
@@ -19,7 +21,8 @@ pub trait LogitConstraint: Send {
     fn accept(&mut self, token: TokenId);
 }
 
-/// What a [`LogitConstraint`] allows. Cloning is cheap, so a constraint may keep the masks of its states.
+/// What a [`LogitConstraint`] allows. Cloning is cheap, so a constraint may keep the masks of its
+/// states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TokenMask {
     /// Every token.
@@ -48,7 +51,8 @@ impl From<TokenSet> for TokenMask {
 /// A set of token ids below a fixed vocabulary size, one bit each (25 KB for gpt-oss).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSet {
-    /// Bit `i % 64` of word `i / 64` says whether id `i` is in the set; bits from `vocab_size` on are zero.
+    /// Bit `i % 64` of word `i / 64` says whether id `i` is in the set; bits from `vocab_size` on
+    /// are zero.
     words: Vec<u64>,
     vocab_size: usize,
 }

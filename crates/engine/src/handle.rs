@@ -135,8 +135,8 @@ impl EngineHandle {
         &self.model_config
     }
 
-    /// The most tokens of a sequence, prompt and output: what the model was made for, or what the KV
-    /// cache holds if that is less.
+    /// The most tokens of a sequence, prompt and output: what the model was made for, or what the
+    /// KV cache holds if that is less.
     pub fn max_sequence_len(&self) -> usize {
         self.limits.max_len
     }

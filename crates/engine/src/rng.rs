@@ -1,6 +1,7 @@
-//! Random bits as a pure function of (seed, index): SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-//! generators", 2014), whose n-th output depends on the seed and n alone. Any index can be drawn in any order on any
-//! platform, so a sequence that is computed again draws the same numbers and a tensor can be filled by several threads.
+//! Random bits as a pure function of (seed, index): SplitMix64 (Steele, Lea and Flood, "Fast
+//! splittable pseudorandom number generators", 2014), whose n-th output depends on the seed and n
+//! alone. Any index can be drawn in any order on any platform, so a sequence that is computed again
+//! draws the same numbers and a tensor can be filled by several threads.
 
 /// 2^64 / golden ratio, odd: the step between consecutive states.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -12,14 +13,16 @@ pub(crate) struct CounterRng {
 }
 
 impl CounterRng {
-    /// The stream of `seed`. Seeds are scrambled first: neighbouring seeds give unrelated streams, not shifted ones.
+    /// The stream of `seed`. Seeds are scrambled first: neighbouring seeds give unrelated streams,
+    /// not shifted ones.
     pub(crate) fn new(seed: u64) -> Self {
         CounterRng {
             state: mix(seed ^ 0x6a09_e667_f3bc_c909),
         }
     }
 
-    /// The stream for `name` under this one, for example a tensor's own stream under a checkpoint's seed (FNV-1a hash).
+    /// The stream for `name` under this one, for example a tensor's own stream under a checkpoint's
+    /// seed (FNV-1a hash).
     pub(crate) fn fork(self, name: &str) -> Self {
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -1,14 +1,15 @@
 //! From a row of logits to a token, one [`Sampler`] per sequence.
 //!
-//! The order of operations is vLLM's. Candidates are the ids below the engine's `num_sampled_tokens`.
+//! The order of operations is vLLM's. Candidates are the ids below the engine's
+//! `num_sampled_tokens`.
 //! 1. `logit_bias` is added; what the constraint forbids is taken out.
 //! 2. `repetition_penalty`, then `frequency_penalty` and `presence_penalty`.
 //! 3. `temperature` 0 takes the highest logit. Otherwise logits are divided by the temperature and
 //! 4. `min_p`, then `top_k`, then `top_p` (over what the first two left) cut the tail off.
 //! 5. One token is drawn from what is left, in proportion to the probabilities.
 //!
-//! Log-probabilities are of the raw distribution: the log-softmax of the whole row as the model gave
-//! it, before step 1. That is what OpenAI and (by default) vLLM report.
+//! Log-probabilities are of the raw distribution: the log-softmax of the whole row as the model
+//! gave it, before step 1. That is what OpenAI and (by default) vLLM report.
 //!
 //! Every choice has one answer on every platform: equal logits rank by lower id, the exponential is
 //! our own, and the random number of a token depends on the seed and the token's index alone. The
@@ -319,7 +320,8 @@ fn nucleus_len(keys: &mut [RankKey], weights: &[f64], top_p: f64) -> usize {
             .sum::<f64>()
     };
     let mut missing = top_p * sum_of(keys);
-    // The answer lies in `low + 1..=high`; the first `low` keys are in and subtracted from `missing`.
+    // The answer lies in `low + 1..=high`; the first `low` keys are in and subtracted from
+    // `missing`.
     let (mut low, mut high) = (0, keys.len());
     while high - low > 1 {
         let middle = low + (high - low) / 2;

@@ -1,13 +1,11 @@
 //! From the text of `config.json` to a checked [`Config`].
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Config, LayerType, RopeParameters, RopeScaling};
-use crate::TokenId;
 
-/// Keys as they stand in the file. Unknown keys are ignored: configurations carry many that say
-/// nothing about the forward pass.
+/// Keys as they stand in the file. All others are ignored: configurations carry many that say
+/// nothing about the forward pass, the ids of special tokens among them.
 #[derive(Deserialize)]
 struct ConfigJson {
     model_type: Option<String>,
@@ -35,7 +33,6 @@ struct ConfigJson {
     tie_word_embeddings: Option<bool>,
     attention_bias: Option<bool>,
     hidden_act: Option<String>,
-    eos_token_id: Option<Value>,
     quantization_config: Option<QuantizationJson>,
 }
 
@@ -111,7 +108,6 @@ pub(super) fn parse(json: &[u8]) -> Result<Config, String> {
         raw.max_position_embeddings,
         1 << 24,
     )?;
-    let vocab_size = size("vocab_size", raw.vocab_size, 1 << 24)?;
     Ok(Config {
         num_hidden_layers,
         hidden_size,
@@ -121,7 +117,7 @@ pub(super) fn parse(json: &[u8]) -> Result<Config, String> {
         head_dim,
         num_local_experts,
         num_experts_per_tok,
-        vocab_size,
+        vocab_size: size("vocab_size", raw.vocab_size, 1 << 24)?,
         sliding_window: size("sliding_window", raw.sliding_window.or(Some(128)), 1 << 24)?,
         max_position_embeddings,
         rms_norm_eps: number("rms_norm_eps", raw.rms_norm_eps.unwrap_or(1e-5), 0.0, 1.0)? as f32,
@@ -130,7 +126,6 @@ pub(super) fn parse(json: &[u8]) -> Result<Config, String> {
         layer_types: layer_types(raw.layer_types.as_deref(), num_hidden_layers)?,
         rope: rope(&raw)?,
         tie_word_embeddings: raw.tie_word_embeddings.unwrap_or(false),
-        eos_token_ids: token_ids(raw.eos_token_id.as_ref(), vocab_size)?,
     })
 }
 
@@ -305,26 +300,4 @@ fn yarn(
             None => None,
         },
     })
-}
-
-/// One id, a list of ids, or none. Ids outside the vocabulary can never be produced: left out.
-fn token_ids(value: Option<&Value>, vocab_size: usize) -> Result<Vec<TokenId>, String> {
-    let wrong = || "eos_token_id must be a token id or a list of token ids".to_string();
-    let values = match value {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(values)) => values.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-    };
-    let mut ids = Vec::new();
-    for value in values {
-        let id = value.as_i64().ok_or_else(wrong)?;
-        if let Ok(id) = TokenId::try_from(id)
-            && (id as usize) < vocab_size
-        {
-            ids.push(id);
-        }
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
 }

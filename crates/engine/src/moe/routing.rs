@@ -119,7 +119,8 @@ impl Routing {
         ranges.enumerate().filter(|(_, copies)| !copies.is_empty())
     }
 
-    /// The part of `product` that belongs to an expert, `[outputs, copies]`, and its copies' number.
+    /// The part of `product` that belongs to an expert, `[outputs, copies]`, and its copies'
+    /// number.
     pub(crate) fn product_of<'a>(
         &self,
         expert: usize,

@@ -1,5 +1,6 @@
 //! The exponential, the same bits on every platform (the standard library calls the platform's
-//! mathematical library, which may differ in the last place) and in a form that compilers vectorise.
+//! mathematical library, which may differ in the last place) and in a form that compilers
+//! vectorise.
 
 use super::sanitize;
 
@@ -12,8 +13,8 @@ const NUM_LANES: usize = 8;
 
 /// `exp(x)` for `x <= 0`, to within 2 units in the last place; 0 below [`MIN_ARGUMENT`].
 ///
-/// Cody and Waite's reduction `x = n ln 2 + r` with `|r| <= ln 2 / 2`, then the Taylor polynomial of
-/// degree 13, whose remainder is below 5e-18.
+/// Cody and Waite's reduction `x = n ln 2 + r` with `|r| <= ln 2 / 2`, then the Taylor polynomial
+/// of degree 13, whose remainder is below 5e-18.
 #[inline(always)]
 fn exp(x: f64) -> f64 {
     /// Adding and subtracting 1.5 * 2^52 rounds to an integer, which stays in the low bits.
@@ -66,9 +67,9 @@ pub(super) fn weights(logits: &[f32], max: f32, temperature: f32, weights: &mut 
     );
 }
 
-/// `ln(sum(exp(logits)))`, the normaliser of a softmax: a token's log-probability is its logit minus
-/// this. NaN counts as negative infinity, positive infinity as the largest number. Negative infinity
-/// if no logit is finite.
+/// `ln(sum(exp(logits)))`, the normaliser of a softmax: a token's log-probability is its logit
+/// minus this. NaN counts as negative infinity, positive infinity as the largest number. Negative
+/// infinity if no logit is finite.
 pub fn log_sum_exp(logits: &[f32]) -> f64 {
     let max = max(logits);
     if max == f32::NEG_INFINITY {

@@ -108,7 +108,8 @@ fn penalized(params: &SamplingParams, history: &History<'_>, id: TokenId, logit:
     logit
 }
 
-/// Fresh random logits of `len` tokens: a bell curve of width `spread`, or coarse steps full of ties.
+/// Fresh random logits of `len` tokens: a bell curve of width `spread`, or coarse steps full of
+/// ties.
 fn random_logits(seed: u64, len: usize, spread: f64, ties: bool) -> Vec<f32> {
     let rng = CounterRng::new(seed);
     (0..len as u64)
