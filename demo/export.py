@@ -7,6 +7,7 @@ loaded again, dequantised and compared with the training forward, token by token
 """
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -87,6 +88,18 @@ def stored_tensors(model):
     return out
 
 
+def read_tensors(folder):
+    """The exported tensors as floats, experts as [expert, in, out]."""
+    stored, out = load_file(folder / "model.safetensors"), {}
+    for name, tensor in stored.items():
+        if name.endswith("_blocks"):
+            base = name.removesuffix("_blocks")
+            out[base] = mxfp4.dequantize(mxfp4.unpack(tensor), stored[base + "_scales"]).transpose(1, 2).contiguous()
+        elif not name.endswith("_scales"):
+            out[name] = tensor.float()
+    return out
+
+
 def load_exported(folder):
     """A float GptOssForCausalLM with the dequantised weights."""
     from transformers import GptOssConfig, GptOssForCausalLM
@@ -96,29 +109,27 @@ def load_exported(folder):
     config = GptOssConfig(**config)
     config._attn_implementation = "eager"
     model = GptOssForCausalLM(config).float().eval()
-    stored, state = load_file(folder / "model.safetensors"), {}
-    for name, tensor in stored.items():
-        if name.endswith("_blocks"):
-            base = name.removesuffix("_blocks")
-            state[base] = mxfp4.dequantize(mxfp4.unpack(tensor), stored[base + "_scales"]).transpose(1, 2).contiguous()
-        elif not name.endswith("_scales"):
-            state[name] = tensor.float()
-    model.load_state_dict(state)
+    model.load_state_dict(read_tensors(folder))
+    return model
+
+
+def load_for_training(folder):
+    """The exported model as one that training can go on from."""
+    from model import DemoModel, Shape
+
+    config = json.loads((folder / "config.json").read_text())
+    model = DemoModel(Shape(**{field.name: config[field.name] for field in dataclasses.fields(Shape)}))
+    model.load_named_tensors(read_tensors(folder))
     return model
 
 
 @torch.no_grad()
-def compare(folder, model, tokenizer, conversations=40):
+def compare(folder, tokenizer, conversations=40):
     """Largest difference of logits, and how often the most likely token is the same."""
     from packing import Encoder, Packer
     from words import Source
 
-    for layer in model.layers:
-        layer.w1.copy_(mxfp4.round_trip(layer.w1))
-        layer.w2.copy_(mxfp4.round_trip(layer.w2))
-    for name, parameter in model.named_parameters():
-        if not name.endswith((".w1", ".w2")):
-            parameter.copy_(parameter.bfloat16())
+    model = load_for_training(folder)
     model.dtype = torch.float32
     reference = load_exported(folder)
     ids, _, offsets = Packer(Encoder(tokenizer), Source(5, "test"), 250 * conversations).batch()
@@ -148,7 +159,7 @@ def main():
         ("generation_config", generation_json(special)),
     ):
         (options.folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
-    difference, agreement = compare(options.folder, model, tokenizer)
+    difference, agreement = compare(options.folder, tokenizer)
     size = sum(f.stat().st_size for f in options.folder.iterdir())
     print(f"{size / 1e6:.2f} MB; logits differ by at most {difference:.1e}, same best token {agreement:.2%}")
     assert agreement > 0.999

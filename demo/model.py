@@ -186,8 +186,16 @@ class DemoModel(nn.Module):
             out[p + "mlp.experts.down_proj_bias"] = layer.b2
         return out
 
-    def save(self, path, **extra):
-        torch.save({"shape": asdict(self.shape), "weights": self.state_dict(), **extra}, path)
+    @torch.no_grad()
+    def load_named_tensors(self, tensors):
+        """Inverse of named_tensors."""
+        for name, own in self.named_tensors().items():
+            tensor = tensors[name]
+            if "gate_up" in name:
+                tensor = torch.cat([tensor[..., 0::2], tensor[..., 1::2]], -1)
+                layer = self.layers[int(name.split(".")[2])]
+                own = layer.b1 if name.endswith("bias") else layer.w1
+            own.copy_(tensor)
 
     @classmethod
     def restore(cls, path, dtype=torch.bfloat16):

@@ -2,6 +2,7 @@
 
     python train.py --out runs/a --minutes 100
     python train.py --out runs/b --minutes 60 --start runs/a/last.pt      # go on later
+    python train.py --out runs/b --minutes 60 --start weights             # go on from the released weights
 
 The rate is constant and falls to zero over the last part of the time; during the very last part
 the experts are trained as they will be stored, in MXFP4.  runs/a/last.pt is a complete state (also
@@ -18,6 +19,7 @@ import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
+from export import load_for_training
 from model import DemoModel, Shape
 from optimizer import Optimizer, SharedState
 from packing import Encoder, Packer
@@ -31,7 +33,7 @@ AVERAGE_EVERY, AVERAGE_KEEP = 5, 0.98
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="checkpoint to go on from (weights; optimizer if it is in it)")
+    parser.add_argument("--start", type=Path, help="checkpoint or exported folder to go on from")
     parser.add_argument("--minutes", type=float, default=100)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=2048, help="tokens a worker and step")
@@ -50,7 +52,9 @@ def arguments():
 def starting_point(options, vocab_size):
     """(model, the rest of the checkpoint that it comes from)"""
     if options.start:
-        model, rest = DemoModel.restore(options.start)
+        model, rest = (
+            (load_for_training(options.start), {}) if options.start.is_dir() else DemoModel.restore(options.start)
+        )
         assert model.shape.vocab_size == vocab_size, "the tokenizer has changed"
         return model, rest
     torch.manual_seed(options.seed)
