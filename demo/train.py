@@ -66,8 +66,8 @@ def starting_point(options, vocab_size):
 class Schedule:
     """Rate and rounding by the part of the time that has passed; all workers read the same clock."""
 
-    def __init__(self, options):
-        self.options, self.fresh, self.begin = options, options.start is None, time.time()
+    def __init__(self, options, fresh):
+        self.options, self.fresh, self.begin = options, fresh, time.time()
         self.clock = torch.zeros(1).share_memory_()
 
     def tick(self):
@@ -192,7 +192,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     model, start = starting_point(options, Encoder(options.tokenizer).vocab_size)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters", flush=True)
-    shared, schedule = SharedState(model, options.workers), Schedule(options)
+    shared, schedule = SharedState(model, options.workers), Schedule(options, fresh="optimizer" not in start)
     barrier = mp.get_context("spawn").Barrier(options.workers)
     mp.spawn(work, (options, shared, schedule, barrier, model.shape, start), options.workers)
 
