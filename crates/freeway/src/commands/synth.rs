@@ -10,12 +10,13 @@ use anyhow::{Context, anyhow};
 use engine::EngineError;
 use engine::synth::{self, SynthProgress, SynthSpec};
 
-use crate::UsageError;
 use crate::args::{Preset, SynthArgs};
 use crate::terminal::StatusLine;
+use crate::{UsageError, interrupt};
 
 pub(crate) fn run(args: SynthArgs) -> anyhow::Result<ExitCode> {
     let spec = spec(&args);
+    interrupt::install()?;
     let mut status = StatusLine::new();
     let mut report = |progress: SynthProgress| {
         let gigabytes = |bytes: u64| bytes as f64 / 1e9;
@@ -25,11 +26,15 @@ pub(crate) fn run(args: SynthArgs) -> anyhow::Result<ExitCode> {
             gigabytes(written),
             gigabytes(total)
         ));
-        ControlFlow::Continue(())
+        match interrupt::is_set() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     };
     let num_threads = available_parallelism().map_or(1, NonZero::get);
     match synth::write(&spec, args.seed, &args.out, num_threads, &mut report) {
         Ok(()) => {}
+        Err(EngineError::Cancelled) => return Ok(ExitCode::from(interrupt::EXIT_CODE)),
         Err(EngineError::InvalidArgument(reason)) => return Err(UsageError(reason).into()),
         Err(error) => {
             return Err(anyhow!(error))
@@ -47,6 +52,7 @@ pub(crate) fn run(args: SynthArgs) -> anyhow::Result<ExitCode> {
     )?;
     Ok(ExitCode::SUCCESS)
 }
+
 /// The preset with the dimensions that were given in its place.
 fn spec(args: &SynthArgs) -> SynthSpec {
     let preset = match args.preset {
