@@ -1,5 +1,5 @@
-//! Times start-up and the inputs that bring other tokenizers to their knees: `cargo run --release -p harmony --example
-//! tokenizer_times [TEXT_FILE]`.
+//! Times start-up and the inputs that bring other tokenizers to their knees: `cargo run --release
+//! -p harmony --example tokenizer_times [TEXT_FILE]`.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,8 +1,10 @@
-//! Text ⇄ token ids: byte-level BPE, exactly as tiktoken and Hugging Face do it, in O(n log n) for any input.
+//! Text ⇄ token ids: byte-level BPE, exactly as tiktoken and Hugging Face do it, in O(n log n) for
+//! any input.
 //!
-//! Encoding cuts the text into pieces (`o200k_split` for gpt-oss, `regex_split` for other models), then merges the bytes of each
-//! piece (`bpe`). What text *says* never matters: `<|start|>` typed by a user becomes the tokens of nine ordinary characters.
-//! The special tokens are reached by [`Tokenizer::special_id`] only.
+//! Encoding cuts the text into pieces (`o200k_split` for gpt-oss, `regex_split` for other models),
+//! then merges the bytes of each piece (`bpe`). What text *says* never matters: `<|start|>` typed
+//! by a user becomes the tokens of nine ordinary characters. The special tokens are reached by
+//! [`Tokenizer::special_id`] only.
 
 mod added_tokens;
 mod bpe;
@@ -40,10 +42,12 @@ enum Split {
 }
 
 impl Tokenizer {
-    /// The tokenizer of gpt-oss. The vocabulary is inside the crate; it is unpacked on the first call, and later calls share it.
+    /// The tokenizer of gpt-oss. The vocabulary is inside the crate; it is unpacked on the first
+    /// call, and later calls share it.
     ///
-    /// Its special tokens are the 1,090 ids 199998..201088, so every row of the model's embedding has a meaning. Those
-    /// without a name of their own are called `<|reserved_ID|>`; 200018 is `<|endofprompt|>`, as in the model's `tokenizer.json`.
+    /// Its special tokens are the 1,090 ids 199998..201088, so every row of the model's embedding
+    /// has a meaning. Those without a name of their own are called `<|reserved_ID|>`; 200018 is
+    /// `<|endofprompt|>`, as in the model's `tokenizer.json`.
     pub fn o200k_harmony() -> Arc<Self> {
         static SHARED: OnceLock<Arc<Tokenizer>> = OnceLock::new();
         let shared = SHARED.get_or_init(|| {
@@ -71,13 +75,14 @@ impl Tokenizer {
 
     /// Reads a Hugging Face `tokenizer.json` that holds a byte-level BPE.
     ///
-    /// Encoding then equals that of the `tokenizers` library with `add_special_tokens = false`, save that text never yields
-    /// a special token (an `added_tokens` entry with `special: true`); added tokens that are not special are found in text, as there.
-    /// Of the post-processor, truncation and padding, which concern whole prompts, nothing is kept.
+    /// Encoding then equals that of the `tokenizers` library with `add_special_tokens = false`,
+    /// save that text never yields a special token (an `added_tokens` entry with `special: true`);
+    /// added tokens that are not special are found in text, as there. Of the post-processor,
+    /// truncation and padding, which concern whole prompts, nothing is kept.
     ///
     /// # Errors
-    /// Whatever in the file would change the tokens and is not implemented is refused; so are vocabularies that cannot
-    /// encode every byte. See [`TokenizerError`].
+    /// Whatever in the file would change the tokens and is not implemented is refused; so are
+    /// vocabularies that cannot encode every byte. See [`TokenizerError`].
     pub fn from_tokenizer_json(json: &[u8]) -> Result<Self, TokenizerError> {
         json::read(json)
     }
@@ -94,8 +99,9 @@ impl Tokenizer {
         self.encode_text(text, &mut Scratch::default(), out);
     }
 
-    /// The tokens of arbitrary bytes; where they are UTF-8, those of the text. Bytes that are not become pieces of their own: the
-    /// stretches between are encoded as if each were a text, and decoding gives the same bytes back.
+    /// The tokens of arbitrary bytes; where they are UTF-8, those of the text. Bytes that are not
+    /// become pieces of their own: the stretches between are encoded as if each were a text, and
+    /// decoding gives the same bytes back.
     pub fn encode_bytes(&self, bytes: &[u8]) -> Vec<TokenId> {
         let mut out = Vec::with_capacity(bytes.len() / 3 + 1);
         let mut scratch = Scratch::default();
@@ -118,8 +124,9 @@ impl Tokenizer {
         });
     }
 
-    /// The bytes of the tokens, one after the other; special tokens as the text of their names. Ids without a meaning are
-    /// skipped: there is nothing to show for them, and the caller that minds can ask [`token_bytes`](Self::token_bytes).
+    /// The bytes of the tokens, one after the other; special tokens as the text of their names. Ids
+    /// without a meaning are skipped: there is nothing to show for them, and the caller that minds
+    /// can ask [`token_bytes`](Self::token_bytes).
     ///
     /// The bytes need not be UTF-8: a token may end, or start, within a character.
     pub fn decode(&self, ids: &[TokenId]) -> Vec<u8> {
@@ -153,7 +160,8 @@ impl Tokenizer {
             .map(|(&id, text)| (text.as_str(), id))
     }
 
-    /// One past the highest id that has a meaning: 201,088 for gpt-oss. Below it there may be gaps in other vocabularies.
+    /// One past the highest id that has a meaning: 201,088 for gpt-oss. Below it there may be gaps
+    /// in other vocabularies.
     pub fn num_tokens(&self) -> usize {
         self.vocab.num_tokens()
     }

@@ -1,4 +1,5 @@
-//! The vocabulary: token ids ⇄ bytes, and the special tokens, which have an id but are never looked up by text.
+//! The vocabulary: token ids ⇄ bytes, and the special tokens, which have an id but are never looked
+//! up by text.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
@@ -68,9 +69,9 @@ impl Vocab {
         vocab
     }
 
-    /// A vocabulary of the given tokens: `tokens[id]` are the bytes of `id`, empty where `id` means nothing. `specials`
-    /// and those with `findable(id) == false` can be decoded but not found by their bytes. Where two ids have the same
-    /// bytes the lower one is found.
+    /// A vocabulary of the given tokens: `tokens[id]` are the bytes of `id`, empty where `id` means
+    /// nothing. `specials` and those with `findable(id) == false` can be decoded but not found by
+    /// their bytes. Where two ids have the same bytes the lower one is found.
     pub(crate) fn new(
         tokens: &[Vec<u8>],
         specials: Vec<(TokenId, String)>,

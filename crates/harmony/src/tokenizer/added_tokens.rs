@@ -1,4 +1,5 @@
-//! Added tokens that are not special: they are cut out of the text before anything else looks at it.
+//! Added tokens that are not special: they are cut out of the text before anything else looks at
+//! it.
 
 use regex_automata::meta::Regex;
 
@@ -8,14 +9,15 @@ use crate::TokenId;
 
 /// One such token.
 pub(crate) struct AddedToken<'f> {
-    /// Looked for in normalized text, that is: after those that are not. (There is no normalizer here.)
+    /// Looked for in normalized text, that is: after those that are not. (There is no normalizer
+    /// here.)
     pub(crate) normalized: bool,
     pub(crate) id: TokenId,
     pub(crate) text: &'f str,
 }
 
-/// Finds the leftmost of the tokens, the longest of those that start at one place; first the ones that are not `normalized`,
-/// then the others in what is left.
+/// Finds the leftmost of the tokens, the longest of those that start at one place; first the ones
+/// that are not `normalized`, then the others in what is left.
 #[derive(Default)]
 pub(crate) struct AddedTokens(Vec<Stage>);
 

@@ -1,7 +1,8 @@
 //! Byte-pair merging of one piece of text in O(n log n), whatever the piece.
 //!
-//! The rule: as long as two neighbours can merge, merge the pair of the lowest rank, the leftmost of equals. A heap holds
-//! every mergeable pair; after a merge the entries of the symbols that vanished are stale and are skipped when they come up.
+//! The rule: as long as two neighbours can merge, merge the pair of the lowest rank, the leftmost
+//! of equals. A queue holds every mergeable pair; after a merge the entries of the pairs that
+//! vanished are stale and are skipped when they come up.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -42,7 +43,7 @@ pub(crate) struct Bpe {
 #[derive(Default)]
 pub(crate) struct Scratch {
     symbols: Vec<Symbol>,
-    heap: BinaryHeap<Reverse<u64>>,
+    queue: Queue,
 }
 
 /// A run of bytes that is one token so far. It lives at the index of its first byte.
@@ -51,11 +52,45 @@ struct Symbol {
     id: TokenId,
     /// First byte of the symbol to the left; `u32::MAX` at the start.
     prev: u32,
-    /// First byte of the symbol to the right = one past this one; `GONE` when this one was merged into its left neighbour.
+    /// First byte of the symbol to the right: one past this one.
     next: u32,
+    /// Rank of the merge with the symbol to the right; `NONE` if there is none, or if this symbol
+    /// was merged into its left one.
+    pair_rank: u32,
 }
 
-const GONE: u32 = u32::MAX;
+const NONE: u32 = u32::MAX;
+
+/// The pairs by rank, then by position; see `entry`. Those of the start are most of them, and
+/// sorting them once is faster than keeping them in a heap.
+#[derive(Default)]
+struct Queue {
+    /// The pairs of the start, sorted.
+    first: Vec<u64>,
+    /// How many of `first` are used up.
+    num_popped: usize,
+    later: BinaryHeap<Reverse<u64>>,
+}
+
+impl Queue {
+    fn clear(&mut self) {
+        self.first.clear();
+        self.num_popped = 0;
+        self.later.clear();
+    }
+
+    fn pop(&mut self) -> Option<u64> {
+        match (self.first.get(self.num_popped), self.later.peek()) {
+            (Some(first), Some(Reverse(later))) if later < first => {}
+            (Some(&first), _) => {
+                self.num_popped += 1;
+                return Some(first);
+            }
+            (None, _) => {}
+        }
+        self.later.pop().map(|Reverse(later)| later)
+    }
+}
 
 impl Bpe {
     /// Appends the tokens of `piece` to `out`.
@@ -82,40 +117,48 @@ impl Bpe {
     }
 
     fn merge(&self, vocab: &Vocab, piece: &[u8], scratch: &mut Scratch, out: &mut Vec<TokenId>) {
-        let Scratch { symbols, heap } = scratch;
+        let Scratch { symbols, queue } = scratch;
         symbols.clear();
         symbols.extend(piece.iter().zip(0..).map(|(&byte, at): (_, u32)| Symbol {
             id: self.byte_ids[usize::from(byte)],
             prev: at.wrapping_sub(1),
             next: at + 1,
+            pair_rank: NONE,
         }));
-        let mut entries = std::mem::take(heap).into_vec();
-        entries.clear();
-        entries.extend((0..piece.len() as u32).filter_map(|at| {
-            self.pair(vocab, piece, symbols, at)
-                .map(|merge| Reverse(entry(merge.rank, at)))
-        }));
-        *heap = BinaryHeap::from(entries);
-        while let Some(Reverse(top)) = heap.pop() {
+        queue.clear();
+        for at in 0..piece.len() as u32 {
+            if let Some(merge) = self.pair(vocab, piece, symbols, at) {
+                symbols[at as usize].pair_rank = merge.rank;
+                queue.first.push(entry(merge.rank, at));
+            }
+        }
+        queue.first.sort_unstable();
+        while let Some(top) = queue.pop() {
             let (rank, at) = ((top >> 32) as u32, top as u32);
-            // Stale unless this very pair is still there.
-            let Some(merge) = self
-                .pair(vocab, piece, symbols, at)
-                .filter(|m| m.rank == rank)
-            else {
+            if symbols[at as usize].pair_rank != rank {
+                continue; // Stale: the pair is no longer there.
+            }
+            let Some(merge) = self.pair(vocab, piece, symbols, at) else {
                 continue;
             };
             let right = symbols[at as usize].next;
             let after = symbols[right as usize].next;
             symbols[at as usize].id = merge.id;
             symbols[at as usize].next = after;
-            symbols[right as usize].next = GONE;
+            symbols[right as usize].pair_rank = NONE;
             if let Some(after) = symbols.get_mut(after as usize) {
                 after.prev = at;
             }
             for changed in [at, symbols[at as usize].prev] {
-                if let Some(merge) = self.pair(vocab, piece, symbols, changed) {
-                    heap.push(Reverse(entry(merge.rank, changed)));
+                let rank = self
+                    .pair(vocab, piece, symbols, changed)
+                    .map_or(NONE, |m| m.rank);
+                let Some(symbol) = symbols.get_mut(changed as usize) else {
+                    continue;
+                };
+                symbol.pair_rank = rank;
+                if rank != NONE {
+                    queue.later.push(Reverse(entry(rank, changed)));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! GPT-2's spelling of bytes as printable characters, in which `tokenizer.json` writes its tokens.
 //!
-//! Printable Latin-1 bytes stand for themselves; the other 68, in order, are U+0100, U+0101 and so on: a space is `Ġ`.
+//! Printable Latin-1 bytes stand for themselves; the other 68, in order, are U+0100, U+0101 and so
+//! on: a space is `Ġ`.
 
 /// Whether the byte is spelt as the character of the same number.
 fn is_printable(byte: u8) -> bool {

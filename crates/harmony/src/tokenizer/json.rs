@@ -134,7 +134,8 @@ fn check_model(model: &Model) -> Result<(), TokenizerError> {
     Ok(())
 }
 
-/// The splits that `pre_tokenizer` makes one after the other: any number of `Split`, then `ByteLevel`.
+/// The splits that `pre_tokenizer` makes one after the other: any number of `Split`, then
+/// `ByteLevel`.
 fn splits(pre_tokenizer: &Value) -> Result<Vec<Split>, TokenizerError> {
     let one = [pre_tokenizer.clone()];
     let steps = match pre_tokenizer["pretokenizers"].as_array() {
@@ -202,7 +203,8 @@ fn byte_ids(vocab: &Vocab) -> Result<[TokenId; 256], TokenizerError> {
     Ok(ids)
 }
 
-/// The merges of the file by pair. Merges from or into special tokens are left out: text must not become one.
+/// The merges of the file by pair. Merges from or into special tokens are left out: text must not
+/// become one.
 fn merges(
     model: &Model,
     vocab: &Vocab,

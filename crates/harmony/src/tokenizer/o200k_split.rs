@@ -6,9 +6,10 @@
 //! |\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //! ```
 //!
-//! Below, *head* characters are those of the first class in a word (no lower case), *tail* ones those of the second (no
-//! upper case); caseless letters and marks are both, and a mark may also be the one character before a word or part of
-//! punctuation. The functions work out what a backtracking matcher would settle on.
+//! Below, *head* characters are those of the first class in a word (no lower case), *tail* ones
+//! those of the second (no upper case); caseless letters and marks are both, and a mark may also be
+//! the one character before a word or part of punctuation. The functions work out what a
+//! backtracking matcher would settle on.
 
 use super::unicode::{Class, Classes};
 
@@ -58,11 +59,12 @@ impl Scan<'_> {
         self.space()
     }
 
-    /// The first two alternatives up to the contraction; `class` and `second` are of and behind the first character.
+    /// The first two alternatives up to the contraction; `class` and `second` are of and behind the
+    /// first character.
     fn word(&self, class: Class, second: usize) -> Option<usize> {
         if class.is_prefix() {
-            // With the first character as the prefix. Failing that, a mark can also be a word of its own: heads that
-            // follow it are not tails, else they would have matched above.
+            // With the first character as the prefix. Failing that, a mark can also be a word of
+            // its own: heads that follow it are not tails, else they would have matched above.
             match self.heads(second) {
                 Heads::Word(end) => Some(end),
                 _ if class.is_tail() => Some(second),
@@ -80,7 +82,8 @@ impl Scan<'_> {
     /// `head* tail+` at `start`, else `head+`.
     fn heads(&self, start: usize) -> Heads {
         let mut at = start;
-        // Where the tail+ would end if heads had to be given back: behind the last one that is a tail too.
+        // Where the tail+ would end if heads had to be given back: behind the last one that is a
+        // tail too.
         let mut last_tail_end = None;
         while let Some((_, class, next)) = self.peek(at) {
             if !class.is_head() {
@@ -138,8 +141,8 @@ impl Scan<'_> {
         (end > start).then(|| end + tail.count())
     }
 
-    /// `\s*[\r\n]+|\s+(?!\S)|\s+`: up to the last newline of the run, else all but the last of a run that something
-    /// follows, else the run.
+    /// `\s*[\r\n]+|\s+(?!\S)|\s+`: up to the last newline of the run, else all but the last of a
+    /// run that something follows, else the run.
     fn space(&self) -> usize {
         let (mut end, mut last_start, mut newline_end) = (0, 0, None);
         while let Some((_, class, next)) = self.peek(end) {

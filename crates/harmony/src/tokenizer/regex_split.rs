@@ -1,9 +1,10 @@
-//! Split patterns of `tokenizer.json` files, matched exactly as the backtracking engines match them but in linear time per
-//! match.
+//! Split patterns of `tokenizer.json` files, matched exactly as the backtracking engines match them
+//! but in linear time per match.
 //!
-//! The patterns are written for Oniguruma. Those that mean the same to `regex-automata` (see `dialect`) run there; the one
-//! look-around that nearly every pattern has, the alternative `\s+(?!\S)`, is worked out by hand; everything else is refused by
-//! name rather than matched a little differently.
+//! The patterns are written for Oniguruma. Those that mean the same to `regex-automata` (see
+//! `dialect`) run there; the one look-around that nearly every pattern has, the alternative
+//! `\s+(?!\S)`, is worked out by hand; everything else is refused by name rather than matched a
+//! little differently.
 
 mod dialect;
 
@@ -12,7 +13,8 @@ use regex_automata::{Anchored, Input};
 
 use super::error::{TokenizerError, shorten};
 
-/// "White space, but not the last of it if something follows": lets a word keep the space before it.
+/// "White space, but not the last of it if something follows": lets a word keep the space before
+/// it.
 const TRAILING_SPACE: &str = r"\s+(?!\S)";
 /// Bounds what a hostile pattern such as `(\p{L}{1000}){1000}` may compile to.
 const MAX_NFA_BYTES: usize = 64 << 20;
@@ -112,8 +114,8 @@ impl RegexSplit {
 }
 
 impl TrailingSpace {
-    /// Where the match at `start` ends, `start..end` being all the white space there is: that of `\s+(?!\S)`, else that of the
-    /// alternatives after it.
+    /// Where the match at `start` ends, `start..end` being all the white space there is: that of
+    /// `\s+(?!\S)`, else that of the alternatives after it.
     fn match_end(&self, text: &str, start: usize, end: usize) -> Option<usize> {
         if end == text.len() {
             return Some(end);
@@ -130,7 +132,8 @@ impl TrailingSpace {
     }
 }
 
-/// One regex of several patterns, of which the first that matches at a place wins; or why there is none.
+/// One regex of several patterns, of which the first that matches at a place wins; or why there is
+/// none.
 pub(super) fn compile(patterns: &[String]) -> Result<Regex, String> {
     Regex::builder()
         .configure(Regex::config().nfa_size_limit(Some(MAX_NFA_BYTES)))

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use regex_syntax::hir::{Class as HirClass, HirKind};
 
-/// Set of classes a character is in. Letters, marks, numbers and white space are disjoint Unicode categories.
+/// Set of classes a character is in. Letters, marks, numbers and white space are disjoint Unicode
+/// categories.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Class(u8);
 
@@ -52,7 +53,8 @@ impl Class {
     }
 }
 
-/// The classes of all characters, built once from the tables of `regex-syntax`: the ones the `regex` family matches with.
+/// The classes of all characters, built once from the tables of `regex-syntax`: the ones the
+/// `regex` family matches with.
 pub(crate) struct Classes(Vec<u8>);
 
 impl Classes {

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// The parts of the file that have a bearing on ordinary text. `post_processor`, `truncation` and `padding` concern whole
-/// prompts, which the caller composes.
+/// The parts of the file that have a bearing on ordinary text. `post_processor`, `truncation` and
+/// `padding` concern whole prompts, which the caller composes.
 #[derive(Deserialize)]
 pub(super) struct File {
     #[serde(default)]

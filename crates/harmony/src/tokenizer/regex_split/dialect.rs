@@ -20,10 +20,12 @@ const SCRIPTS: [&str; 10] = [
     "Latin",
 ];
 
-/// What two letters in a row fold to in one character, which Oniguruma then takes for them under `(?i:`.
+/// What two letters in a row fold to in one character, which Oniguruma then takes for them under
+/// `(?i:`.
 const LIGATURES: [&str; 5] = ["ff", "fi", "fl", "ss", "st"];
 
-/// Refuses what `regex-automata` cannot match, what means something else to Oniguruma, and what matches the empty string.
+/// Refuses what `regex-automata` cannot match, what means something else to Oniguruma, and what
+/// matches the empty string.
 pub(super) fn check(pattern: &str) -> Result<(), String> {
     let ast = ast::parse::ParserBuilder::new()
         .nest_limit(MAX_NEST)

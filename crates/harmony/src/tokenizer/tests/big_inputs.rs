@@ -1,4 +1,5 @@
-//! Inputs on which a careless tokenizer is quadratic, overflows its stack or gives up. A quadratic one would not finish.
+//! Inputs on which a careless tokenizer is quadratic, overflows its stack or gives up. A quadratic
+//! one would not finish.
 
 use super::random_text::Random;
 use crate::Tokenizer;

@@ -1,5 +1,6 @@
-//! Byte-level BPE read off a `tokenizer.json` the plain way: backtracking regexes, byte strings, every pair looked at again
-//! after every merge. Quadratic, and understands just what the fixtures contain.
+//! Byte-level BPE read off a `tokenizer.json` the plain way: backtracking regexes, byte strings,
+//! every pair looked at again after every merge. Quadratic, and understands just what the fixtures
+//! contain.
 
 use std::collections::HashMap;
 

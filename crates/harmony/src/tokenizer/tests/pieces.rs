@@ -1,4 +1,5 @@
-//! The pieces themselves, which token ids do not always show, against a backtracking matcher of the same patterns.
+//! The pieces themselves, which token ids do not always show, against a backtracking matcher of the
+//! same patterns.
 
 use super::super::o200k_split::{self, O200K_PATTERN};
 use super::super::regex_split::RegexSplit;
