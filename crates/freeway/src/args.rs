@@ -228,7 +228,8 @@ pub(crate) struct HarmonyArgs {
 pub(crate) enum HarmonyCommand {
     /// Read a conversation as JSON, print the token ids to complete as a JSON array
     Render {
-        /// Render all of it as training data: nothing dropped, the last `<|return|>` kept
+        /// Render a training example: no opening of a next message, and an answer at the end keeps
+        /// its `<|return|>`
         #[arg(long)]
         training: bool,
     },

@@ -129,6 +129,34 @@ impl Encoding {
         renderer.into_tokens()
     }
 
+    /// One past the last token that a model of this encoding has a use for: ordinary tokens and
+    /// those of the format. What lies beyond is reserved or padding (gpt-oss: from 200,013 on) and
+    /// is not to be sampled.
+    pub fn num_sampled_tokens(&self) -> usize {
+        let SpecialTokens {
+            start,
+            message,
+            channel,
+            constrain,
+            end,
+            call,
+            return_,
+            endoftext,
+        } = self.special;
+        let format = [
+            start, message, channel, constrain, end, call, return_, endoftext,
+        ];
+        let has_use = |id: &TokenId| {
+            let tokenizer = &self.tokenizer;
+            format.contains(id)
+                || (!tokenizer.is_special(*id) && tokenizer.token_bytes(*id).is_some())
+        };
+        let ids = (0..self.tokenizer.num_tokens()).rev();
+        ids.filter_map(|id| TokenId::try_from(id).ok())
+            .find(has_use)
+            .map_or(0, |last| last as usize + 1)
+    }
+
     /// The conversation as a training example: as for completion, without the opening of a next
     /// message, and when the last message is a final answer it ends in `<|return|>`.
     pub fn render_for_training(&self, conversation: &Conversation) -> Vec<TokenId> {
@@ -159,5 +187,20 @@ impl Encoding {
             parser.process(token);
         }
         parser.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_tokens_of_gpt_oss_are_not_sampled() {
+        let encoding = Encoding::gpt_oss();
+        assert_eq!(encoding.num_sampled_tokens(), 200_013);
+        assert!(
+            encoding.tokenizer().is_special(200_013),
+            "it exists, but means nothing"
+        );
     }
 }

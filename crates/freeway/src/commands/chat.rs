@@ -94,7 +94,7 @@ fn engine_config(model: &Model, encoding: &Encoding) -> anyhow::Result<EngineCon
         max_queued: 1,
         max_batch_tokens: PREFILL_CHUNK_TOKENS,
         kv_cache_bytes,
-        num_sampled_tokens: encoding.tokenizer().num_tokens(),
+        num_sampled_tokens: encoding.num_sampled_tokens(),
     })
 }
 
