@@ -1,6 +1,6 @@
 """Writes a checkpoint in the layout of openai/gpt-oss-20b, and reads it back into transformers.
 
-    python export.py runs/a/average.pt weights
+    python export.py runs/a/last.pt weights
 
 The experts become MXFP4 blocks and scales, everything else bfloat16.  After writing, the folder is
 loaded again, dequantised and compared with the training forward, token by token.
