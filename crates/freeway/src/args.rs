@@ -43,6 +43,13 @@ pub(crate) struct ModelArgs {
     pub(crate) exact: bool,
 }
 
+impl ModelArgs {
+    /// The model that was named. An empty variable is one that is not set.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.model.as_deref().filter(|name| !name.is_empty())
+    }
+}
+
 /// Ask the model something, once or in a conversation
 ///
 /// With a PROMPT it answers once. Without one it opens a conversation in a terminal, or reads the

@@ -42,8 +42,7 @@ impl ModelSource {
                 path,
             })
         };
-        // An empty variable is one that is not set.
-        let Some(name) = model.filter(|name| !name.is_empty()) else {
+        let Some(name) = model else {
             let preferred = in_cache(hub_cache::PREFERRED_MODEL).filter(ModelSource::is_complete);
             return Ok(preferred.unwrap_or(ModelSource::Demo));
         };

@@ -101,6 +101,22 @@ fn json_has_the_parts_of_the_answer_and_what_it_cost() {
 }
 
 #[test]
+fn an_empty_model_variable_is_one_that_is_not_set() {
+    let output = Command::new(env!("CARGO_BIN_EXE_freeway"))
+        .args(["chat", "Hello"])
+        .env("FREEWAY_MODEL", "")
+        .env("HF_HUB_CACHE", "/nonexistent")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_success(&output);
+    assert!(
+        stderr(&output).contains("demo"),
+        "it says which model answers"
+    );
+}
+
+#[test]
 fn low_effort_answers_without_reasoning() {
     let answer = json_of(&freeway(
         &["chat", "--json", "--effort", "low", "Hello"],

@@ -40,7 +40,7 @@ impl From<Effort> for ReasoningEffort {
 pub(crate) fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     // Everything that can be wrong with the command line is looked at before the model is loaded.
     let cache = hub_cache::directory();
-    let source = ModelSource::resolve(args.model.model.as_deref(), cache.as_deref())?;
+    let source = ModelSource::resolve(args.model.name(), cache.as_deref())?;
     let generation = Generation {
         sampling: sampling(&args, source.load_sampling_defaults()?)?,
         max_tokens: args.max_tokens.map(|n| n as usize),
@@ -55,7 +55,7 @@ pub(crate) fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
         Some(_) => None,
         None => read_prompt(args.prompt.as_deref())?,
     };
-    if !args.json && args.model.model.is_none() {
+    if !args.json && args.model.name().is_none() {
         source.announce();
     }
 

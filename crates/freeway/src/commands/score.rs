@@ -25,10 +25,10 @@ const CHUNK_TOKENS: usize = 64;
 
 pub(crate) fn run(args: ScoreArgs) -> anyhow::Result<ExitCode> {
     let cache = hub_cache::directory();
-    let source = ModelSource::resolve(args.model.model.as_deref(), cache.as_deref())?;
+    let source = ModelSource::resolve(args.model.name(), cache.as_deref())?;
     let text = args.file.as_deref().map(read_text).transpose()?;
     let ids = args.tokens.as_deref().map(read_ids).transpose()?;
-    if args.model.model.is_none() {
+    if args.model.name().is_none() {
         source.announce();
     }
     interrupt::install()?;
