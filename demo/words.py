@@ -116,7 +116,7 @@ class Source:
         """A word that does not exist."""
         rnd = self.random
         while True:
-            if self.pieces and rnd.random() < 0.4:
+            if self.pieces and rnd.random() < 0.55:
                 more = (rnd.choice(self.endings) for _ in range(rnd.choice((0, 1, 1, 2))))
                 word = "".join((rnd.choice(self.pieces), *more))
             elif rnd.random() < 0.18:
