@@ -1,7 +1,8 @@
 //! The engine on a thread of its own, for callers on any thread.
 //!
 //! [`EngineHandle::generate`] checks a request and hands it over; its [`Generation`] receives the
-//! events. The limits:
+//! events. A caller with a queue of its own, such as an async task, takes
+//! [`EngineHandle::generate_into`]. The limits:
 //! * At most `max_sequences + max_queued` requests are in flight, counted from `generate` to their
 //!   last event; one more is refused with [`SubmitError::QueueFull`]. The channel of requests is
 //!   therefore never longer than that.
@@ -29,7 +30,11 @@ use crate::request::{GenerateRequest, RequestLimits, SubmitError};
 use crate::sequence::SequenceId;
 use crate::{Config, EngineError, Model};
 
-pub use generation::Generation;
+pub use generation::{Generation, RequestGuard};
+
+/// Takes the events of one request, on the engine's thread. It must neither block nor panic: every
+/// other request waits for it.
+pub type EventSink = Box<dyn FnMut(GenerationEvent) + Send>;
 
 /// A running engine. Share it by reference or in an `Arc`.
 #[derive(Debug)]
@@ -58,9 +63,9 @@ struct Submission {
     client: Client,
 }
 
-/// The engine thread's end of a [`Generation`].
+/// The engine thread's end of a request.
 struct Client {
-    events: Sender<GenerationEvent>,
+    events: EventSink,
     /// Set when the reader wants no more.
     aborted: Arc<AtomicBool>,
     permit: Permit,
@@ -104,12 +109,32 @@ impl EngineHandle {
     /// # Errors
     /// See [`SubmitError`]; the request is dropped.
     pub fn generate(&self, request: GenerateRequest) -> Result<Generation, SubmitError> {
+        let (events, receiver) = mpsc::channel();
+        // A reader that has stopped listening does not mind that an event is lost.
+        let sink = move |event| drop(events.send(event));
+        let guard = self.generate_into(request, Box::new(sink))?;
+        Ok(Generation::new(receiver, guard))
+    }
+
+    /// Starts to generate, with the events going to `sink`. Returns at once; dropping the guard
+    /// aborts the request.
+    ///
+    /// The last event is [`GenerationEvent::Finished`] or [`GenerationEvent::Failed`]; then `sink`
+    /// is dropped. If it is dropped without one, the engine stopped before it saw the request:
+    /// [`RequestGuard::stop_reason`] says why.
+    ///
+    /// # Errors
+    /// See [`SubmitError`]; the request is dropped.
+    pub fn generate_into(
+        &self,
+        request: GenerateRequest,
+        sink: EventSink,
+    ) -> Result<RequestGuard, SubmitError> {
         self.limits.check(&request)?;
         let permit = Shared::admit(&self.shared)?;
-        let (events, receiver) = mpsc::channel();
         let aborted = Arc::new(AtomicBool::new(false));
         let client = Client {
-            events,
+            events: sink,
             aborted: Arc::clone(&aborted),
             permit,
         };
@@ -123,7 +148,7 @@ impl EngineHandle {
             .as_ref()
             .is_some_and(|channel| channel.send(submission).is_ok());
         match sent {
-            true => Ok(Generation::new(receiver, aborted, Arc::clone(&self.shared))),
+            true => Ok(RequestGuard::new(aborted, Arc::clone(&self.shared))),
             false => Err(SubmitError::Stopped {
                 reason: self.shared.stop_reason(),
             }),
@@ -139,6 +164,16 @@ impl EngineHandle {
     /// KV cache holds if that is less.
     pub fn max_sequence_len(&self) -> usize {
         self.limits.max_len
+    }
+
+    /// The most requests that run and wait at once; one more is refused.
+    pub fn max_in_flight(&self) -> usize {
+        self.shared.max_in_flight
+    }
+
+    /// Why the engine runs no more, once something stopped it.
+    pub fn stopped(&self) -> Option<&str> {
+        self.shared.stopped.get().map(String::as_str)
     }
 
     /// How many requests run or wait now.
@@ -184,15 +219,14 @@ impl Drop for Permit {
 }
 
 impl Client {
-    /// Sends an event. Who has stopped listening does not mind that it is lost.
-    fn send(&self, event: GenerationEvent) {
-        let _ = self.events.send(event);
+    fn send(&mut self, event: GenerationEvent) {
+        (self.events)(event);
     }
 
     /// Sends the last event. The place among the requests in flight is free before it arrives.
-    fn end(self, event: GenerationEvent) {
+    fn end(mut self, event: GenerationEvent) {
         drop(self.permit);
-        let _ = self.events.send(event);
+        (self.events)(event);
     }
 }
 
@@ -282,7 +316,7 @@ fn step(engine: &mut Engine, clients: &mut HashMap<SequenceId, Client>) {
         Ok(outputs) => {
             for output in outputs {
                 if !output.event.is_last() {
-                    if let Some(client) = clients.get(&output.id) {
+                    if let Some(client) = clients.get_mut(&output.id) {
                         client.send(output.event);
                     }
                 } else if let Some(client) = clients.remove(&output.id) {

@@ -41,7 +41,7 @@ pub use constraint::{LogitConstraint, TokenMask, TokenSet};
 pub use engine::{Engine, EngineConfig, StepOutput};
 pub use error::EngineError;
 pub use event::{Finish, GenerationEvent, Timings, Usage};
-pub use handle::{EngineHandle, Generation};
+pub use handle::{EngineHandle, EventSink, Generation, RequestGuard};
 pub use kv_cache::{KvCache, KvCacheOptions, PAGE_TOKENS, SequenceSlot};
 pub use model::{LoadOptions, Mode, Model};
 pub use request::{GenerateRequest, SubmitError};

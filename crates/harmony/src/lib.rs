@@ -5,6 +5,8 @@
 //!   the prompt for a completion or as a training example.
 //! * [`StreamableParser`]: what a model generates, token by token, to [`Event`]s and [`Message`]s.
 //!   It is total: there is no sequence of tokens that it refuses.
+//! * [`TurnReader`]: the same for one turn of the assistant, sorted into reasoning, words for the
+//!   user and calls of tools.
 //!
 //! The crate does no I/O and holds no clock: the date in a system message is the caller's.
 //!
@@ -101,6 +103,7 @@ mod render;
 mod system;
 pub mod tokenizer;
 mod tools;
+mod turn;
 mod vocab;
 
 pub use conversation::Conversation;
@@ -111,11 +114,12 @@ pub use message::{Author, Content, Message, Role};
 pub use namespace::{ToolDescription, ToolNamespace};
 pub use parser::{
     Ending, Event, Events, Header, MAX_HEADER_TOKENS, ParserOptions, ParserStart, Repair,
-    StreamableParser,
+    StreamableParser, Utf8Decoder,
 };
 pub use system::{ChannelConfig, ReasoningEffort, SystemContent};
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use tools::{MAX_DEPTH, MAX_TYPE_BYTES, MAX_TYPE_NODES};
+pub use turn::{ToolCall, Turn, TurnPart, TurnReader};
 
 /// The id of a token: a row of the model's embedding.
 pub type TokenId = u32;

@@ -31,10 +31,10 @@ use crate::encoding::Encoding;
 use crate::message::{Message, Role};
 use header::{Draft, Marker};
 use tool_names::ToolNames;
-use utf8::Utf8Decoder;
 
 pub use event::{Ending, Event, Events, Repair};
 pub use header::{Header, MAX_HEADER_TOKENS};
+pub use utf8::Utf8Decoder;
 
 /// Where the tokens begin, and what is known about the conversation.
 #[derive(Clone, Debug, Default)]

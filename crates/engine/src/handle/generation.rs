@@ -9,27 +9,50 @@ use super::Shared;
 use crate::EngineError;
 use crate::event::GenerationEvent;
 
+/// Holds a request in the engine: dropping it aborts the request, if that has not ended.
+#[derive(Debug)]
+pub struct RequestGuard {
+    aborted: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+}
+
+impl RequestGuard {
+    pub(super) fn new(aborted: Arc<AtomicBool>, shared: Arc<Shared>) -> Self {
+        RequestGuard { aborted, shared }
+    }
+
+    /// Asks for the end, which comes with the forward pass that is under way.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the engine sends no more events, if it stopped.
+    pub fn stop_reason(&self) -> String {
+        self.shared.stop_reason()
+    }
+}
+
+impl Drop for RequestGuard {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
 /// The events of one request, as an iterator that waits for each and ends after the last one.
 ///
 /// Dropping it before its last event aborts the request.
 #[derive(Debug)]
 pub struct Generation {
     events: Receiver<GenerationEvent>,
-    aborted: Arc<AtomicBool>,
-    shared: Arc<Shared>,
+    guard: RequestGuard,
     ended: bool,
 }
 
 impl Generation {
-    pub(super) fn new(
-        events: Receiver<GenerationEvent>,
-        aborted: Arc<AtomicBool>,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(super) fn new(events: Receiver<GenerationEvent>, guard: RequestGuard) -> Self {
         Generation {
             events,
-            aborted,
-            shared,
+            guard,
             ended: false,
         }
     }
@@ -84,13 +107,13 @@ impl Generation {
     /// [`Finished`](GenerationEvent::Finished) with [`Aborted`](crate::FinishReason::Aborted),
     /// unless the end came first.
     pub fn abort(&self) {
-        self.aborted.store(true, Ordering::Relaxed);
+        self.guard.abort();
     }
 
     /// The last event of a request that the engine thread left without one.
     fn stopped(&self) -> GenerationEvent {
         GenerationEvent::Failed(EngineError::Stopped {
-            reason: self.shared.stop_reason(),
+            reason: self.guard.stop_reason(),
         })
     }
 
@@ -105,11 +128,5 @@ impl Iterator for Generation {
 
     fn next(&mut self) -> Option<GenerationEvent> {
         self.recv().ok()
-    }
-}
-
-impl Drop for Generation {
-    fn drop(&mut self) {
-        self.abort();
     }
 }

@@ -311,13 +311,10 @@ fn a_failed_pass_is_reported_to_everyone_in_flight() {
     for prompt_len in [3, 4] {
         let (events, receiver) = mpsc::channel();
         let aborted = Arc::new(AtomicBool::new(false));
-        generations.push(Generation::new(
-            receiver,
-            Arc::clone(&aborted),
-            Arc::clone(&shared),
-        ));
+        let guard = RequestGuard::new(Arc::clone(&aborted), Arc::clone(&shared));
+        generations.push(Generation::new(receiver, guard));
         let client = Client {
-            events,
+            events: Box::new(move |event| drop(events.send(event))),
             aborted,
             permit: Shared::admit(&shared).unwrap(),
         };

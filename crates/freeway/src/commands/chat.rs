@@ -1,6 +1,5 @@
 //! `freeway chat`: asks the model once, in a conversation, or for each line of a file.
 
-mod answer;
 mod files;
 mod output;
 mod printer;

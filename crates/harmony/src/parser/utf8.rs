@@ -3,14 +3,14 @@
 /// Decodes bytes as they come. All that it returns, put together, equals
 /// [`String::from_utf8_lossy`] of all bytes put together.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Utf8Decoder {
+pub struct Utf8Decoder {
     /// The first bytes of a character whose last are still to come: at most three.
     pending: Vec<u8>,
 }
 
 impl Utf8Decoder {
     /// Appends to `text` what is certain now.
-    pub(super) fn push(&mut self, bytes: &[u8], text: &mut String) {
+    pub fn push(&mut self, bytes: &[u8], text: &mut String) {
         self.pending.extend_from_slice(bytes);
         let bytes = std::mem::take(&mut self.pending);
         let mut chunks = bytes.utf8_chunks().peekable();
@@ -28,7 +28,7 @@ impl Utf8Decoder {
     }
 
     /// Ends the text: a character of which bytes are missing becomes U+FFFD.
-    pub(super) fn flush(&mut self, text: &mut String) {
+    pub fn flush(&mut self, text: &mut String) {
         if !std::mem::take(&mut self.pending).is_empty() {
             text.push(char::REPLACEMENT_CHARACTER);
         }

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use harmony::TurnPart;
 use serde_json::{Value, json};
 
-use super::answer::Part;
 use super::printer::{Printer, Style};
 use super::session::{Answer, FinishReason, Progress, Session};
 use crate::terminal::{self, StatusLine};
@@ -38,12 +38,19 @@ impl Output {
         let result = session.answer(&mut |step| {
             show_status(&mut status, &step);
             match step {
-                Progress::Part(Part::Reasoning(text)) => printer.reasoning(&text)?,
-                Progress::Part(Part::Content(text)) => printer.content(&text)?,
-                Progress::Part(Part::ToolCall(call)) => {
+                Progress::Part(TurnPart::Reasoning(text)) => printer.reasoning(&text)?,
+                Progress::Part(TurnPart::Content(text)) => printer.content(&text)?,
+                Progress::Part(TurnPart::CallFinished(call)) => {
                     printer.tool_call(&call.name, &call.arguments)?;
                 }
-                Progress::Prompt { .. } | Progress::Stopping => {}
+                // Of a call that was cut off there is nothing to do.
+                Progress::Part(
+                    TurnPart::CallStarted { .. }
+                    | TurnPart::CallArguments(_)
+                    | TurnPart::CallTruncated,
+                )
+                | Progress::Prompt { .. }
+                | Progress::Stopping => {}
             }
             Ok(())
         });

@@ -8,12 +8,11 @@ use engine::{
     EngineHandle, FinishReason as EngineFinish, GenerateRequest, GenerationEvent, SamplingParams,
 };
 use harmony::{
-    Content, Conversation, DeveloperContent, Encoding, Message, ParserOptions, ReasoningEffort,
-    Role,
+    Content, Conversation, DeveloperContent, Encoding, Message, ReasoningEffort, Role, Turn,
+    TurnPart, TurnReader,
 };
 use serde::Serialize;
 
-use super::answer::{AnswerReader, AnswerText, Part};
 use crate::interrupt;
 
 /// How often a waiting answer looks whether Ctrl-C was pressed.
@@ -26,7 +25,7 @@ pub(crate) enum Progress {
         done: usize,
         total: usize,
     },
-    Part(Part),
+    Part(TurnPart),
     /// Ctrl-C was pressed; the engine ends what it is at.
     Stopping,
 }
@@ -65,7 +64,7 @@ pub(crate) struct Timings {
 
 /// A finished answer.
 pub(crate) struct Answer {
-    pub(crate) text: AnswerText,
+    pub(crate) text: Turn,
     pub(crate) finish_reason: FinishReason,
     pub(crate) usage: Usage,
     pub(crate) timings: Timings,
@@ -185,11 +184,7 @@ impl Session {
             constraint: None,
         };
         let tools = self.conversation.tool_recipients();
-        let options = ParserOptions {
-            tools: tools.clone(),
-            ..ParserOptions::default()
-        };
-        let mut reader = AnswerReader::new(self.encoding.parser(options), tools);
+        let mut reader = TurnReader::new(&self.encoding, tools);
         let mut generation = self.engine.generate(request)?;
         let mut num_tokens = 0;
         let mut prompt_tokens = 0;

@@ -1,94 +1,127 @@
-//! One answer: the tokens of a generation, sorted into reasoning, content and calls.
+//! One turn of the assistant: its tokens, sorted into reasoning, content and calls of tools.
+//!
+//! The channels decide: `analysis` is reasoning, `final` and commentary without a recipient are
+//! content, and a message to a declared tool is a call. A message to a tool that was not declared
+//! is content with a warning: nobody could answer the call.
 
-use engine::TokenId;
-use harmony::{Ending, Event, Header, Message, Repair, Role, StreamableParser};
 use serde::Serialize;
 
-/// A function that the model asks to be called.
+use crate::parser::{Ending, Event, Header, ParserOptions, Repair, StreamableParser};
+use crate::{Encoding, Message, Role, TokenId};
+
+/// A tool that the model asks to be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ToolCall {
+pub struct ToolCall {
     /// Without the prefix `functions.`.
-    pub(crate) name: String,
+    pub name: String,
     /// What the model wrote, JSON as a rule.
-    pub(crate) arguments: String,
+    pub arguments: String,
 }
 
-/// A piece of an answer, in the order in which the model wrote it.
+/// A piece of a turn, in the order in which the model wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum TurnPart {
+    /// More reasoning.
     Reasoning(String),
+    /// More words for the user.
     Content(String),
-    ToolCall(ToolCall),
+    /// A call of this tool begins; its arguments follow.
+    CallStarted {
+        /// The tool, without the prefix `functions.`.
+        name: String,
+    },
+    /// More arguments of the call that began last.
+    CallArguments(String),
+    /// The call that began last is complete.
+    CallFinished(ToolCall),
+    /// The tokens ended within the call that began last, which is therefore none.
+    CallTruncated,
+}
+
+/// Everything that the model wrote in one turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// What it thought.
+    pub reasoning: String,
+    /// What it said to the user.
+    pub content: String,
+    /// The calls that are complete.
+    pub tool_calls: Vec<ToolCall>,
+    /// Tokens of the reasoning, without headers.
+    pub num_reasoning_tokens: usize,
+    /// What was wrong with the model's output and was mended, in words.
+    pub warnings: Vec<String>,
 }
 
 /// Sorts tokens into parts and keeps what they amount to.
-pub(crate) struct AnswerReader {
+#[derive(Clone, Debug)]
+pub struct TurnReader {
     parser: StreamableParser,
     /// The recipients of the declared tools.
     tools: Vec<String>,
     /// Where the content of the current message goes; `None` outside of messages.
     destination: Option<Destination>,
-    answer: AnswerText,
-}
-
-/// Everything that the model wrote in one turn.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AnswerText {
-    pub(crate) reasoning: String,
-    pub(crate) content: String,
-    pub(crate) tool_calls: Vec<ToolCall>,
-    pub(crate) num_reasoning_tokens: usize,
-    /// What was wrong with the model's output and was mended, in words.
-    pub(crate) warnings: Vec<String>,
+    turn: Turn,
 }
 
 #[derive(Clone, Debug)]
 enum Destination {
     Reasoning,
     Content,
-    /// The arguments so far of a call of this function.
+    /// The call so far.
     ToolCall(ToolCall),
 }
 
-impl AnswerReader {
-    /// `parser` stands after `<|start|>assistant`; `tools` are the recipients that may be called.
-    pub(crate) fn new(parser: StreamableParser, tools: Vec<String>) -> Self {
+impl TurnReader {
+    /// A reader for what a model generates after [`Encoding::render_for_completion`], with the
+    /// [`crate::Conversation::tool_recipients`] that may be called.
+    pub fn new(encoding: &Encoding, tools: Vec<String>) -> Self {
+        let options = ParserOptions {
+            tools: tools.clone(),
+            ..ParserOptions::default()
+        };
         Self {
-            parser,
+            parser: encoding.parser(options),
             tools,
             destination: None,
-            answer: AnswerText::default(),
+            turn: Turn::default(),
         }
     }
 
     /// Takes one token; returns the parts it brought.
-    pub(crate) fn process(&mut self, token: TokenId) -> Vec<Part> {
+    pub fn process(&mut self, token: TokenId) -> Vec<TurnPart> {
         let was_reasoning = self.is_reasoning();
         let events = self.parser.process(token);
         let parts = self.take(events);
         // The tokens of the header and the one that ends the message are not reasoning.
         if was_reasoning && self.is_reasoning() {
-            self.answer.num_reasoning_tokens += 1;
+            self.turn.num_reasoning_tokens += 1;
         }
         parts
     }
 
     /// There are no more tokens; returns the last parts.
-    pub(crate) fn close(&mut self) -> Vec<Part> {
+    pub fn close(&mut self) -> Vec<TurnPart> {
         let events = self.parser.close();
         self.take(events)
     }
 
-    /// What was read, as a whole and as messages for the history. Call after [`Self::close`].
-    pub(crate) fn finish(self) -> (AnswerText, Vec<Message>) {
-        (self.answer, self.parser.finish())
+    /// What was read so far.
+    pub fn turn(&self) -> &Turn {
+        &self.turn
     }
 
+    /// What was read, as a whole and as messages for the history. Call after [`Self::close`].
+    pub fn finish(self) -> (Turn, Vec<Message>) {
+        (self.turn, self.parser.finish())
+    }
+
+    /// Whether the last token was, or belonged to a message of, reasoning.
     fn is_reasoning(&self) -> bool {
         matches!(self.destination, Some(Destination::Reasoning))
     }
 
-    fn take(&mut self, events: Vec<Event>) -> Vec<Part> {
+    fn take(&mut self, events: Vec<Event>) -> Vec<TurnPart> {
         let mut parts = Vec::new();
         for event in events {
             match event {
@@ -97,13 +130,13 @@ impl AnswerReader {
                 Event::Finished(ending) => self.end(ending, &mut parts),
                 // Reported where the header is read, also when no tool was declared at all.
                 Event::Repaired(Repair::UndeclaredRecipient(_)) => {}
-                Event::Repaired(repair) => self.answer.warnings.push(warning(&repair)),
+                Event::Repaired(repair) => self.turn.warnings.push(warning(&repair)),
             }
         }
         parts
     }
 
-    fn start(&mut self, header: &Header, parts: &mut Vec<Part>) {
+    fn start(&mut self, header: &Header, parts: &mut Vec<TurnPart>) {
         let recipient = header
             .recipient
             .as_deref()
@@ -111,24 +144,27 @@ impl AnswerReader {
         let is_declared = |recipient: &str| self.tools.iter().any(|tool| tool == recipient);
         if let Some(recipient) = recipient.filter(|recipient| !is_declared(recipient)) {
             let warning = format!("{recipient} was called, which was not declared");
-            self.answer.warnings.push(warning);
+            self.turn.warnings.push(warning);
         }
         let destination = match (recipient, header.channel.as_deref()) {
-            (Some(recipient), _) if is_declared(recipient) => Destination::ToolCall(ToolCall {
-                name: recipient
-                    .strip_prefix("functions.")
-                    .unwrap_or(recipient)
-                    .to_owned(),
-                arguments: String::new(),
-            }),
+            (Some(recipient), _) if is_declared(recipient) => {
+                let name = recipient.strip_prefix("functions.").unwrap_or(recipient);
+                parts.push(TurnPart::CallStarted {
+                    name: name.to_owned(),
+                });
+                Destination::ToolCall(ToolCall {
+                    name: name.to_owned(),
+                    arguments: String::new(),
+                })
+            }
             (None, Some("analysis")) => Destination::Reasoning,
             // A call that nobody can answer is shown to the user.
             (_, _) => Destination::Content,
         };
         // Two messages of one kind are two paragraphs.
         let written = match destination {
-            Destination::Reasoning => &self.answer.reasoning,
-            Destination::Content => &self.answer.content,
+            Destination::Reasoning => &self.turn.reasoning,
+            Destination::Content => &self.turn.content,
             Destination::ToolCall(_) => "",
         };
         let is_next_paragraph = !written.is_empty();
@@ -138,28 +174,33 @@ impl AnswerReader {
         }
     }
 
-    fn append(&mut self, text: String, parts: &mut Vec<Part>) {
+    fn append(&mut self, text: String, parts: &mut Vec<TurnPart>) {
         match &mut self.destination {
             Some(Destination::Reasoning) => {
-                self.answer.reasoning.push_str(&text);
-                parts.push(Part::Reasoning(text));
+                self.turn.reasoning.push_str(&text);
+                parts.push(TurnPart::Reasoning(text));
             }
             Some(Destination::Content) => {
-                self.answer.content.push_str(&text);
-                parts.push(Part::Content(text));
+                self.turn.content.push_str(&text);
+                parts.push(TurnPart::Content(text));
             }
-            Some(Destination::ToolCall(call)) => call.arguments.push_str(&text),
+            Some(Destination::ToolCall(call)) => {
+                call.arguments.push_str(&text);
+                parts.push(TurnPart::CallArguments(text));
+            }
             None => {}
         }
     }
 
-    fn end(&mut self, ending: Ending, parts: &mut Vec<Part>) {
-        // A call that was cut off is not one: its arguments are incomplete.
-        if let Some(Destination::ToolCall(call)) = self.destination.take()
-            && ending != Ending::Truncated
-        {
-            self.answer.tool_calls.push(call.clone());
-            parts.push(Part::ToolCall(call));
+    fn end(&mut self, ending: Ending, parts: &mut Vec<TurnPart>) {
+        if let Some(Destination::ToolCall(call)) = self.destination.take() {
+            // The arguments of a call that was cut off are incomplete.
+            if ending == Ending::Truncated {
+                parts.push(TurnPart::CallTruncated);
+                return;
+            }
+            self.turn.tool_calls.push(call.clone());
+            parts.push(TurnPart::CallFinished(call));
         }
     }
 }
@@ -172,14 +213,15 @@ fn warning(repair: &Repair) -> String {
         Repair::StrayToken(token) => format!("token {token} stood where it means nothing"),
         Repair::UnknownToken(token) => format!("{token} is no token"),
         Repair::RenamedRecipient { from, to } => format!("{from} was taken for {to}"),
-        other => format!("{other:?}"),
+        Repair::UndeclaredRecipient(recipient) => {
+            format!("{recipient} was called, which was not declared")
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harmony::{Encoding, ParserOptions};
 
     /// What a model wrote: words between brackets are special tokens.
     fn tokens(encoding: &Encoding, text: &str) -> Vec<TokenId> {
@@ -217,15 +259,11 @@ mod tests {
         }
     }
 
-    fn read(text: &str) -> (AnswerText, Vec<Part>) {
+    fn read(text: &str) -> (Turn, Vec<TurnPart>) {
         let encoding = Encoding::gpt_oss();
         let tools = vec!["functions.get_weather".to_owned(), "functions.f".to_owned()];
-        let options = ParserOptions {
-            tools: tools.clone(),
-            ..ParserOptions::default()
-        };
-        let mut reader = AnswerReader::new(encoding.parser(options), tools);
-        let mut parts: Vec<Part> = tokens(&encoding, text)
+        let mut reader = TurnReader::new(&encoding, tools);
+        let mut parts: Vec<TurnPart> = tokens(&encoding, text)
             .into_iter()
             .flat_map(|id| reader.process(id))
             .collect();
@@ -243,13 +281,13 @@ mod tests {
             ("two and two", "4")
         );
         assert_eq!(answer.num_reasoning_tokens, 3);
-        assert_eq!(parts.last(), Some(&Part::Content("4".to_owned())));
+        assert_eq!(parts.last(), Some(&TurnPart::Content("4".to_owned())));
         assert!(answer.warnings.is_empty());
     }
 
     #[test]
     fn commentary_is_content_without_a_recipient_and_a_call_with_one() {
-        let (answer, _) = read(
+        let (answer, parts) = read(
             "[channel]commentary[message]Let me look.[end][start]assistant[channel]commentary \
              to=functions.get_weather [constrain]json[message]{\"city\":\"Oslo\"}[call]",
         );
@@ -258,7 +296,22 @@ mod tests {
             name: "get_weather".to_owned(),
             arguments: "{\"city\":\"Oslo\"}".to_owned(),
         };
-        assert_eq!(answer.tool_calls, [call]);
+        assert_eq!(answer.tool_calls, [call.clone()]);
+
+        let name = "get_weather".to_owned();
+        let start = parts
+            .iter()
+            .position(|part| *part == TurnPart::CallStarted { name: name.clone() });
+        let (last, arguments) = parts[start.unwrap() + 1..].split_last().unwrap();
+        assert_eq!(*last, TurnPart::CallFinished(call.clone()));
+        let streamed: String = arguments
+            .iter()
+            .map(|part| match part {
+                TurnPart::CallArguments(text) => text.as_str(),
+                part => panic!("{part:?}"),
+            })
+            .collect();
+        assert_eq!(streamed, call.arguments);
     }
 
     #[test]
@@ -276,9 +329,10 @@ mod tests {
 
     #[test]
     fn a_call_that_was_cut_off_is_not_made() {
-        let (answer, _) =
+        let (answer, parts) =
             read("[channel]commentary to=functions.f [constrain]json[message]{\"city\":\"Os");
         assert!(answer.tool_calls.is_empty() && answer.content.is_empty());
+        assert_eq!(parts.last(), Some(&TurnPart::CallTruncated));
     }
 
     #[test]
@@ -289,7 +343,7 @@ mod tests {
         let streamed: String = parts
             .into_iter()
             .map(|part| match part {
-                Part::Content(text) => text,
+                TurnPart::Content(text) => text,
                 part => panic!("{part:?}"),
             })
             .collect();
