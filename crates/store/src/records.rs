@@ -1,0 +1,135 @@
+//! The rows, as the rest of the program sees them.
+
+use crate::StoreError;
+use crate::api_key::{KeyHash, random_base62};
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// The public name of a key, `key_` and 12 letters or digits. Not a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyId(pub String);
+
+impl KeyId {
+    /// A new id.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRandomness`].
+    pub fn random() -> Result<Self, StoreError> {
+        Ok(Self(format!("key_{}", random_base62::<12>()?)))
+    }
+}
+
+impl std::fmt::Display for KeyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A key to add.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// Its public name.
+    pub id: KeyId,
+    /// What it is for, in its owner's words.
+    pub name: String,
+    /// The first characters of the secret, by which its owner recognises it.
+    pub prefix: String,
+    /// What a presented key is compared with.
+    pub hash: KeyHash,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is refused; `None`: never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A key as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// Its public name.
+    pub id: KeyId,
+    /// What it is for, in its owner's words.
+    pub name: String,
+    /// The first characters of the secret, by which its owner recognises it.
+    pub prefix: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is refused; `None`: never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+    /// When it last opened the door, to about a minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl KeyRecord {
+    /// Whether the key opens the door at `now`.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// What happened to one request. Never its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// The id in the response header `x-request-id`.
+    pub id: String,
+    /// Whose key it came with; `None` where none is asked for.
+    pub key_id: Option<KeyId>,
+    /// When it arrived.
+    pub started_at: Timestamp,
+    /// `chat` or `text_completion`, as in the OpenTelemetry conventions.
+    pub operation: String,
+    /// The model that was asked for.
+    pub requested_model: String,
+    /// Who answered or failed last, `provider/model`; `None` if the request reached nobody.
+    pub deployment: Option<String>,
+    /// How it ended: `ok`, `canceled`, or the kind of failure.
+    pub outcome: String,
+    /// The HTTP status that the client saw.
+    pub status: u16,
+    /// Whether the answer was streamed.
+    pub is_stream: bool,
+    /// From arrival to the first token, in milliseconds.
+    pub first_token_ms: Option<u32>,
+    /// From arrival to the end, in milliseconds.
+    pub duration_ms: u32,
+    /// Tokens of the prompt.
+    pub prompt_tokens: u32,
+    /// Tokens of the output, reasoning included.
+    pub completion_tokens: u32,
+    /// Tokens of the output that were reasoning.
+    pub reasoning_tokens: u32,
+}
+
+impl RequestRecord {
+    /// Where a page ends that has this request as its last.
+    pub fn cursor(&self) -> RequestCursor {
+        RequestCursor {
+            started_at: self.started_at,
+            id: self.id.clone(),
+        }
+    }
+}
+
+/// Which requests to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestQuery {
+    /// Only of this key.
+    pub key_id: Option<KeyId>,
+    /// Only those that come after this place: the last one of a page gives the next page.
+    pub after: Option<RequestCursor>,
+    /// At most so many, and never more than [`MAX_ROWS`](crate::MAX_ROWS).
+    pub limit: usize,
+}
+
+/// A place in the list of requests. The id is part of it because several may begin in the same
+/// millisecond.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestCursor {
+    /// When the request before this place began.
+    pub started_at: Timestamp,
+    /// Its id.
+    pub id: String,
+}

@@ -1,0 +1,119 @@
+//! The table `api_keys`.
+
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+use crate::{KeyHash, KeyId, KeyRecord, MAX_KEYS, NewKey, StoreError, Timestamp};
+
+const COUNT: &str = "SELECT count(*) FROM api_keys";
+
+const INSERT: &str = "\
+    INSERT INTO api_keys (id, name, prefix, hash, created_at, expires_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const BY_HASH: &str = "\
+    SELECT id, name, prefix, created_at, expires_at, revoked_at, last_used_at
+    FROM api_keys WHERE hash = ?1";
+
+const ALL: &str = "\
+    SELECT id, name, prefix, created_at, expires_at, revoked_at, last_used_at
+    FROM api_keys ORDER BY created_at DESC, id DESC";
+
+const HAS_ACTIVE: &str = "\
+    SELECT EXISTS (
+        SELECT 1 FROM api_keys
+        WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1))";
+
+const REVOKE: &str = "\
+    UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1
+    RETURNING id, name, prefix, created_at, expires_at, revoked_at, last_used_at";
+
+const TOUCH: &str = "\
+    UPDATE api_keys SET last_used_at = ?2
+    WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
+
+pub(super) fn create(connection: &mut Connection, key: &NewKey) -> Result<KeyRecord, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let num_keys: i64 = transaction
+        .prepare_cached(COUNT)?
+        .query_one([], |row| row.get(0))?;
+    if num_keys >= MAX_KEYS as i64 {
+        return Err(StoreError::TooMany {
+            what: "keys",
+            max: MAX_KEYS,
+        });
+    }
+    transaction.prepare_cached(INSERT)?.execute(params![
+        key.id.0,
+        key.name,
+        key.prefix,
+        key.hash.0,
+        key.created_at.0,
+        key.expires_at.map(|time| time.0),
+    ])?;
+    let record = transaction
+        .prepare_cached(BY_HASH)?
+        .query_one([key.hash.0], record)?;
+    transaction.commit()?;
+    Ok(record)
+}
+
+pub(super) fn by_hash(
+    connection: &Connection,
+    hash: KeyHash,
+) -> Result<Option<KeyRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(BY_HASH)?;
+    Ok(statement.query_one([hash.0], record).optional()?)
+}
+
+pub(super) fn all(connection: &Connection) -> Result<Vec<KeyRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(ALL)?;
+    let rows = statement.query_map([], record)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn has_active(connection: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(HAS_ACTIVE)?;
+    Ok(statement.query_one([now.0], |row| row.get(0))?)
+}
+
+pub(super) fn revoke(
+    connection: &Connection,
+    id: &KeyId,
+    at: Timestamp,
+) -> Result<KeyRecord, StoreError> {
+    let mut statement = connection.prepare_cached(REVOKE)?;
+    statement
+        .query_one(params![id.0, at.0], record)
+        .optional()?
+        .ok_or(StoreError::NotFound)
+}
+
+pub(super) fn touch(
+    connection: &mut Connection,
+    uses: &[(KeyId, Timestamp)],
+) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    {
+        let mut statement = transaction.prepare_cached(TOUCH)?;
+        for (id, at) in uses {
+            statement.execute(params![id.0, at.0])?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// A row in the order of the columns above.
+fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
+    Ok(KeyRecord {
+        id: KeyId(row.get(0)?),
+        name: row.get(1)?,
+        prefix: row.get(2)?,
+        created_at: Timestamp(row.get(3)?),
+        expires_at: row.get::<_, Option<_>>(4)?.map(Timestamp),
+        revoked_at: row.get::<_, Option<_>>(5)?.map(Timestamp),
+        last_used_at: row.get::<_, Option<_>>(6)?.map(Timestamp),
+    })
+}
+
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[COUNT, BY_HASH, ALL, HAS_ACTIVE, REVOKE, TOUCH];

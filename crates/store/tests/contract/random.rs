@@ -1,0 +1,168 @@
+//! Random stories, told to every database and to the plain model: they must answer alike.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use store::{
+    KeyHash, KeyId, NewKey, RequestCursor, RequestQuery, RequestRecord, Store, StoreError,
+    Timestamp,
+};
+
+use crate::model::Model;
+use crate::{all_requests, stores};
+
+#[derive(Clone, Debug)]
+enum Step {
+    CreateKey(NewKey),
+    KeyByHash(KeyHash),
+    HasActiveKey(Timestamp),
+    RevokeKey(KeyId, Timestamp),
+    TouchKeys(Vec<(KeyId, Timestamp)>),
+    InsertRequests(Vec<RequestRecord>),
+    Requests(RequestQuery),
+    DeleteRequestsBefore(Timestamp, usize),
+}
+
+/// Few enough that some are equal, and the extremes.
+fn timestamp() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        8 => (0..20_i64).boxed(),
+        1 => select(vec![i64::MIN, -1, i64::MAX]).boxed(),
+    ]
+    .prop_map(Timestamp)
+}
+
+/// Any text: empty, with control characters and NUL, beyond the basic plane.
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..12).prop_map(String::from_iter)
+}
+
+fn id() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-f]",
+        1 => text(),
+    ]
+}
+
+fn key_id() -> impl Strategy<Value = KeyId> {
+    id().prop_map(KeyId)
+}
+
+fn hash() -> impl Strategy<Value = KeyHash> {
+    (0..8_u8).prop_map(|byte| KeyHash([byte.wrapping_mul(37); 32]))
+}
+
+prop_compose! {
+    fn new_key()(
+        id in key_id(),
+        name in text(),
+        prefix in text(),
+        hash in hash(),
+        created_at in timestamp(),
+        expires_at in option::of(timestamp()),
+    ) -> NewKey {
+        NewKey { id, name, prefix, hash, created_at, expires_at }
+    }
+}
+
+prop_compose! {
+    fn request()(
+        (id, key_id, started_at) in (id(), option::of(key_id()), timestamp()),
+        (operation, requested_model, deployment, outcome) in
+            (text(), text(), option::of(text()), text()),
+        (status, is_stream) in any::<(u16, bool)>(),
+        (first_token_ms, duration_ms) in any::<(Option<u32>, u32)>(),
+        (prompt_tokens, completion_tokens, reasoning_tokens) in any::<(u32, u32, u32)>(),
+    ) -> RequestRecord {
+        RequestRecord {
+            id, key_id, started_at, operation, requested_model, deployment, outcome, status,
+            is_stream, first_token_ms, duration_ms, prompt_tokens, completion_tokens,
+            reasoning_tokens,
+        }
+    }
+}
+
+prop_compose! {
+    fn query()(
+        key_id in option::of(key_id()),
+        after in option::of((timestamp(), id())),
+        limit in prop_oneof![0..6_usize, Just(usize::MAX)],
+    ) -> RequestQuery {
+        let after = after.map(|(started_at, id)| RequestCursor { started_at, id });
+        RequestQuery { key_id, after, limit }
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => new_key().prop_map(Step::CreateKey),
+        1 => hash().prop_map(Step::KeyByHash),
+        1 => timestamp().prop_map(Step::HasActiveKey),
+        1 => (key_id(), timestamp()).prop_map(|(id, at)| Step::RevokeKey(id, at)),
+        1 => vec((key_id(), timestamp()), 0..4).prop_map(Step::TouchKeys),
+        2 => vec(request(), 0..6).prop_map(Step::InsertRequests),
+        1 => query().prop_map(Step::Requests),
+        1 => (timestamp(), 0..4_usize).prop_map(|(t, n)| Step::DeleteRequestsBefore(t, n)),
+    ]
+}
+
+async fn tell(store: &dyn Store, model: &mut Model, step: &Step) {
+    match step {
+        Step::CreateKey(key) => match store.create_key(key.clone()).await {
+            Ok(record) => assert_eq!(Some(record), model.create_key(key)),
+            Err(StoreError::Duplicate) => assert_eq!(None, model.create_key(key)),
+            Err(error) => panic!("{error:?}"),
+        },
+        Step::KeyByHash(hash) => {
+            let record = store.key_by_hash(*hash).await.unwrap();
+            assert_eq!(record, model.key_by_hash(*hash));
+        }
+        Step::HasActiveKey(now) => {
+            let has_active = store.has_active_key(*now).await.unwrap();
+            assert_eq!(has_active, model.has_active_key(*now));
+        }
+        Step::RevokeKey(id, at) => match store.revoke_key(id, *at).await {
+            Ok(record) => assert_eq!(Some(record), model.revoke_key(id, *at)),
+            Err(StoreError::NotFound) => assert_eq!(None, model.revoke_key(id, *at)),
+            Err(error) => panic!("{error:?}"),
+        },
+        Step::TouchKeys(uses) => {
+            store.touch_keys(uses).await.unwrap();
+            model.touch_keys(uses);
+        }
+        Step::InsertRequests(requests) => {
+            store.insert_requests(requests).await.unwrap();
+            model.insert_requests(requests);
+        }
+        Step::Requests(query) => {
+            let requests = store.requests(query).await.unwrap();
+            assert_eq!(requests, model.requests(query));
+        }
+        Step::DeleteRequestsBefore(before, limit) => {
+            let num_deleted = store.delete_requests_before(*before, *limit).await.unwrap();
+            assert_eq!(num_deleted, model.delete_requests_before(*before, *limit));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_store_does_what_the_plain_model_does(steps in vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for subject in stores().await {
+                let mut model = Model::default();
+                for step in &steps {
+                    tell(&*subject.store, &mut model, step).await;
+                    // Whatever the step was, nothing else has changed.
+                    assert_eq!(subject.store.keys().await.unwrap(), model.keys());
+                    let all = RequestQuery { limit: usize::MAX, ..RequestQuery::default() };
+                    assert_eq!(all_requests(&subject.store).await, model.requests(&all));
+                }
+            }
+        });
+    }
+}
