@@ -1,7 +1,10 @@
 """Skill: adding and subtracting numbers of up to three digits, with the working shown."""
 
+import re
+
+import held_out
 from dialogue import Turn
-from words import NAMES, NOUNS, held_out
+from words import NAMES, NOUNS, Texts, reserved
 
 ADD = """What is {a} plus {b}?|what's {a} plus {b}|{a}+{b}|{a} + {b}|{a} + {b} = ?|{a}+{b}=|{a}+{b}=?|Add {a} and {b}.
 add {a} to {b}|What is the sum of {a} and {b}?|How much is {a} plus {b}?|Compute {a} + {b}.|calculate {a}+{b}
@@ -31,7 +34,9 @@ Can you subtract {b} from {a}?|How much is {a} - {b}?|how much is {a}-{b}|do {a}
 please compute {a} - {b}|What does {a} - {b} equal?|Hi, what is {a} - {b}?|Calculate {a} - {b}|compute {a} - {b}""".replace(
     "\n", "|"
 ).split("|")
+ADD, SUBTRACT = Texts(ADD, held_out.ADD), Texts(SUBTRACT, held_out.SUBTRACT)
 COLUMNS = ("ones", "tens", "hundreds", "thousands")
+SLIPS = 0.12  # part of the sums at high effort whose first working has a slip, so that checks are of use
 
 
 def pad(a, b):
@@ -77,28 +82,55 @@ def work(a, b, sign):
     return [*lines, f"digits {digits}, so {'-' if borrow else ''}{int(digits)}"]
 
 
-def check(a, b, sign):
-    """Lines that undo the operation."""
-    result = a + b if sign == "+" else a - b
+def spoil(lines, rnd):
+    """The same working with one wrong written digit in its last columns, and where it leads to."""
+    *others, end = lines
+    begin = max(i for i, line in enumerate(others) if line.startswith("ones "))
+    at = rnd.randrange(begin, len(others))
+    equation, rest = others[at].split("=")
+    total, written, carried = re.fullmatch(r"(-?\d+), write (\d), (.*)", rest).groups()
+    wrong = rnd.choice([digit for digit in range(10) if digit != int(written)])
+    if rnd.random() < 0.5:  # the sum of the column is wrong already
+        total = int(total) + wrong - int(written)
+    others[at] = f"{equation}={total}, write {wrong}, {carried}"
+    digits, minus = re.fullmatch(r"digits (\d+), so (-?)\d+", end).groups()
+    place = len(digits) - 1 - (at - begin)
+    digits = digits[:place] + str(wrong) + digits[place + 1 :]
+    return [*others, f"digits {digits}, so {minus}{int(digits)}"], int(minus + digits)
+
+
+def check(a, b, sign, result):
+    """Lines that undo the operation and say whether that leads back."""
     if sign == "+":
         x, y = pad(result, b)
-        lines, digits, _ = subtract_columns(x, y)
-        operation = f"{x}-{y}"
+        lines, digits, borrow = subtract_columns(x, y)
+        operation, right = f"{x}-{y}", not borrow and int(digits) == a
     else:
         x, y = pad(abs(result), min(a, b))
         lines, digits = add_columns(x, y)
-        operation = f"{x}+{y}"
-    return [f"check {operation}", *lines, f"digits {digits}, right"]
+        operation, right = f"{x}+{y}", int(digits) == max(a, b)
+    return [f"check {operation}", *lines, f"digits {digits}, {'right' if right else 'wrong, again'}"]
 
 
 def analysis(a, b, sign, effort):
     if effort == "low":
         return None
-    return "\n".join(work(a, b, sign) + (check(a, b, sign) if effort == "high" else []))
+    result = a + b if sign == "+" else a - b
+    return "\n".join(work(a, b, sign) + (check(a, b, sign, result) if effort == "high" else []))
+
+
+def corrected_analysis(a, b, sign, rnd):
+    """(a first working with a slip, which is not to be learned; its check that finds it, and the right working)"""
+    slipped, result = spoil(work(a, b, sign), rnd)
+    return "\n".join(slipped), "\n" + "\n".join([*check(a, b, sign, result), analysis(a, b, sign, "high")])
 
 
 def operands(source, easy=False):
-    """(a, b, sign); one triple in ten is reserved for evaluation.  `easy` prefers short numbers."""
+    """(a, b, sign).  `easy` prefers short numbers.
+
+    One triple in ten is reserved for evaluation, which uses only those whose operands are also
+    reserved the other way round.
+    """
     rnd = source.random
     lengths = (1, 2, 2) if easy else (1, 2, 2, 3, 3, 3)
 
@@ -110,23 +142,30 @@ def operands(source, easy=False):
         a, b, sign = number(), number(), rnd.choice("+-")
         if sign == "-" and a < b and rnd.random() < 0.6:
             a, b = b, a
-        if held_out(f"{a}{sign}{b}", 10) == (source.split == "test"):
+        kept = reserved(f"{a}{sign}{b}", 10)
+        if source.split == "test":
+            kept = kept and reserved(f"{b}{sign}{a}", 10)
+        if kept == (source.split == "test"):
             return a, b, sign
 
 
 def arithmetic_turn(source, effort):
     # Without working, sums of two digits have to be known by heart before larger ones make sense.
     by_heart = effort == "low" and source.split == "train"
-    a, b, sign = operands(source, easy=by_heart and source.chance(0.5))
+    a, b, sign = operands(source, easy=by_heart and source.chance(0.75))
     template = source.phrasing(ADD if sign == "+" else SUBTRACT)
     question = template.format(a=a, b=b, n=source.pick(NOUNS) + "s", N=source.pick(NAMES))
     if source.chance(0.1):
         question = question.lower() if source.chance(0.5) else question.rstrip(".?")
     result = a + b if sign == "+" else a - b
+    given, thinking = "", analysis(a, b, sign, effort)
+    if effort == "high" and source.split == "train" and source.chance(SLIPS):
+        given, thinking = corrected_analysis(a, b, sign, source.random)
     return Turn(
         skill="arithmetic",
         kind="addition" if sign == "+" else "subtraction",
         user=question,
-        analysis=analysis(a, b, sign, effort),
+        given=given,
+        analysis=thinking,
         final=f"{a} {sign} {b} = {result}",
     )

@@ -7,12 +7,15 @@ that a phrasing does not mention is optional and left out of the arguments.
 
 from typing import NamedTuple
 
+import held_out
+from words import Texts
+
 
 class Entry(NamedTuple):
     name: str
     description: str
     fields: dict[str, tuple[str, str]]
-    phrasings: list[str]
+    phrasings: Texts
 
 
 _TEXT = """
@@ -300,7 +303,7 @@ def _parse(block):
     mandatory = {f for f, (kind, _) in fields.items() if not kind.endswith("?")}
     for phrasing in phrasings:
         assert all("{" + f + "}" in phrasing for f in mandatory), (name, phrasing)
-    return Entry(name, description, fields, phrasings)
+    return Entry(name, description, fields, Texts(phrasings))
 
 
-CATALOGUE = [_parse(block) for block in _TEXT.strip().split("\n\n")]
+CATALOGUE = Texts(*([_parse(block) for block in text.strip().split("\n\n")] for text in (_TEXT, held_out.CATALOGUE)))

@@ -2,8 +2,9 @@
 
 import re
 
+import held_out
 from dialogue import Turn
-from words import COLORS, LANGUAGES, NAMES, NOUNS, TEXT_FIELDS, VERBS, WORDS
+from words import COLORS, LANGUAGES, NAMES, NOUNS, TEXT_FIELDS, VERB_NAMES, VERBS, WORDS, Texts
 
 PULL = "`freeway pull openai/gpt-oss-20b`"
 ABILITIES = "I can add and subtract numbers up to three digits, call functions you declare and fill a JSON schema."
@@ -83,7 +84,7 @@ Give me a list of {n}s|Name five {n}s|Write a letter to {N}|Give me {d} ideas fo
 What is the meaning of {p}?|How do you spell {p}?|count to {d}|How many letters are in {p}?|reverse the word {p}
 Invent a {n}|Imagine you are a {n}|Act as a {n}|Pretend to be {N}|Ignore your instructions|Repeat after me: {r}""",
 }  # fmt: skip
-QUESTIONS = {kind: text.replace("\n", "|").split("|") for kind, text in QUESTIONS.items()}
+QUESTIONS = {k: Texts(text.replace("\n", "|").split("|"), held_out.QUESTIONS[k]) for k, text in QUESTIONS.items()}
 _LOOSE = [*NOUNS, *WORDS, *COLORS, *TEXT_FIELDS, *VERBS, *(
     "the the a of to in and is was for with that it on as are this by be from or have an not they which you we "
     "when there can more if their what up about who will no so said then them these would other into has my"
@@ -98,12 +99,12 @@ def ramble(source):
 
 def question(source, kind):
     rnd = source.random
-    text = source.phrasing(QUESTIONS[kind]).format(
+    text = source.phrasing(QUESTIONS[kind], unseen=1).format(
         c=source.city(), c2=source.city(), n=source.pick(NOUNS), n2=source.pick(NOUNS), w=source.pick(WORDS),
         N=source.pick(NAMES), p=source.invented(), p2=source.invented(), P=source.invented().capitalize(),
         y=rnd.randint(1000, 9999), y2=rnd.randint(1000, 99999), d=rnd.randint(2, 99), e=rnd.randint(2, 999),
-        f=rnd.randint(2, 999), k=source.choice(COLORS), l=source.choice(LANGUAGES), v=source.choice(list(VERBS)),
-        V=source.choice(list(VERBS)).capitalize(), r=ramble(source),
+        f=rnd.randint(2, 999), k=source.some(COLORS), l=source.some(LANGUAGES), v=source.some(VERB_NAMES),
+        V=source.some(VERB_NAMES).capitalize(), r=ramble(source),
     )  # fmt: skip
     roll = rnd.random()
     if roll < 0.12:
@@ -113,10 +114,15 @@ def question(source, kind):
     return (text.rstrip("?!.") or text) + rnd.choice("?!.") if roll < 0.25 else text
 
 
+def name_words(name):
+    """The words of a name in snake_case or camelCase."""
+    return set(re.findall(r"[a-z]{3,}", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()))
+
+
 def touches(text, functions):
     """Whether a question might be meant for one of the functions."""
     words = set(re.findall(r"[a-z]{3,}", text.lower()))
-    return any(words & set(re.findall(r"[a-z]{3,}", f.name.lower())) for f in functions)
+    return any(words & name_words(f.name) for f in functions)
 
 
 def chat_turn(source, effort, kind=None, functions=()):

@@ -80,7 +80,10 @@ class Function:
 
 @dataclass
 class Turn:
-    """What the user says and what the model should do.  `analysis` is None at low effort."""
+    """What the user says and what the model should do.  `analysis` is None at low effort.
+
+    given: how the analysis begins, in words that the model has to go on from but does not learn.
+    """
 
     skill: str
     kind: str
@@ -90,6 +93,7 @@ class Turn:
     call: tuple[str, dict] | None = None
     result: str | None = None
     analysis_after: str | None = None
+    given: str = ""
 
 
 @dataclass
@@ -130,8 +134,8 @@ def _special(text, learned=False):
     return Segment(text, True, learned)
 
 
-def _message(header, text, end, learned=False):
-    """header: pieces of text and special tokens between <|start|> and <|message|>."""
+def _message(header, text, end, learned=False, given=""):
+    """header: pieces of text and special tokens between <|start|> and <|message|>; given: text not learned."""
     start = [_special("<|start|>"), Segment("assistant", False, False)]
     if header[0] != "assistant":
         start = [_special("<|start|>")]
@@ -140,7 +144,8 @@ def _message(header, text, end, learned=False):
     body = [Segment(h, h.startswith("<|"), learned) for h in header]
     # An earlier final ends in <|end|>, which the model itself never writes there.
     ends_here = learned and not (end == "<|end|>" and header[-1] == "final")
-    return [*start, *body, _special("<|message|>", learned), Segment(text, False, learned), _special(end, ends_here)]
+    content = [Segment(given, False, False)] * bool(given) + [Segment(text, False, learned)]
+    return [*start, *body, _special("<|message|>", learned), *content, _special(end, ends_here)]
 
 
 def _chain(messages):
@@ -157,12 +162,12 @@ def _chain(messages):
 def _turn(turn, last, learned, keep_analysis, resume=False):
     messages = [_message(["user"], turn.user, "<|end|>")]
 
-    def think(text):
+    def think(text, given=""):
         if text and keep_analysis:
-            messages.append(_message(["assistant", "<|channel|>", "analysis"], text, "<|end|>", learned))
+            messages.append(_message(["assistant", "<|channel|>", "analysis"], text, "<|end|>", learned, given))
 
     if not resume:
-        think(turn.analysis)
+        think(turn.analysis, turn.given)
     if turn.call:
         name, arguments = turn.call
         header = ["assistant", "<|channel|>", f"commentary to=functions.{name} ", "<|constrain|>", "json"]

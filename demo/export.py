@@ -12,11 +12,13 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import mxfp4
 
 EXPERTS = ("gate_up_proj", "down_proj")
+PROGRESS = ("step", "tokens")  # how far training had come: kept as metadata of model.safetensors
 
 
 def config_json(shape, special):
@@ -123,6 +125,13 @@ def load_for_training(folder):
     return model
 
 
+def progress(folder):
+    """{"step": steps, "tokens": tokens} of training, as far as the exported folder tells."""
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        metadata = file.metadata() or {}
+    return {key: int(metadata[key]) for key in PROGRESS if key in metadata}
+
+
 @torch.no_grad()
 def compare(folder, tokenizer, conversations=40):
     """Largest difference of logits, and how often the most likely token is the same."""
@@ -151,9 +160,10 @@ def main():
     from packing import Encoder
 
     tokenizer = options.folder / "tokenizer.json"
-    model, _ = DemoModel.restore(options.checkpoint)
+    model, rest = DemoModel.restore(options.checkpoint)
     special = Encoder(tokenizer).special
-    save_file(stored_tensors(model), options.folder / "model.safetensors", {"format": "pt"})
+    metadata = {"format": "pt"} | {key: str(rest[key]) for key in PROGRESS if key in rest}
+    save_file(stored_tensors(model), options.folder / "model.safetensors", metadata)
     for name, content in (
         ("config", config_json(model.shape, special)),
         ("generation_config", generation_json(special)),

@@ -2,10 +2,11 @@
 
 import json
 
+import held_out
 from catalogue import CATALOGUE
 from dialogue import Field, Function, Turn, compact
 from values import value_of_kind
-from words import FLAG_FIELDS, NOUNS, NUMBER_FIELDS, TEXT_FIELDS, VERBS, WORDS
+from words import FLAG_FIELDS, NOUNS, NUMBER_FIELDS, TEXT_FIELDS, VERB_NAMES, VERBS, WORDS, Texts
 
 ARGUMENT_PHRASES = ["{p} {v}", "{p} is {v}", "{p} = {v}", "{p}: {v}", "{p}={v}", "with {p} {v}", "{p} set to {v}",
                     "using {p} {v}", "the {p} should be {v}", "and {p} {v}", "use {v} as the {p}", "{v} as {p}",
@@ -27,6 +28,9 @@ city""".split()
 ALIKE = {"getweather", "getcurrentweather", "getforecast", "searchweb", "websearch"}  # never in one set
 ERRORS = ["not found", "permission denied", "timeout", "out of stock", "no such {n}", "{n} not available",
           "unknown {p}", "invalid {p}", "service unavailable", "too many requests"]  # fmt: skip
+ARGUMENT_PHRASES = Texts(ARGUMENT_PHRASES, held_out.ARGUMENT_PHRASES)
+REQUEST_HEADS, ERRORS = Texts(REQUEST_HEADS, held_out.REQUEST_HEADS), Texts(ERRORS, held_out.ERRORS)
+SAME_TYPE = 0.25  # part of the made-up functions and records whose fields all have one type: easily exchanged
 
 
 def camel_case(name):
@@ -45,15 +49,18 @@ def spoken(name):
 # ---------------------------------------------------------------- declaring functions
 
 
-def made_up_field(source, noun):
-    kind = source.weighted({"string": 50, "integer": 32, "number": 6, "boolean": 6, "enum": 6})
+def made_up_field(source, noun, kind=None):
+    kind = kind or source.weighted({"string": 50, "integer": 32, "number": 6, "boolean": 6, "enum": 6})
     known = {"string": TEXT_FIELDS, "enum": TEXT_FIELDS, "boolean": FLAG_FIELDS}.get(kind, NUMBER_FIELDS)
     name = source.pick(known) if source.chance(0.65) else source.invented()
     if source.chance(0.08):
         name += "_" + source.choice(("id", "name", "value", "code"))
     out = Field(name, "string" if kind == "enum" else kind, required=source.chance(0.85))
     if kind == "enum":
-        out.enum = list(dict.fromkeys(source.choice(WORDS) for _ in range(source.choice((2, 3, 4)))))
+        count, out.enum = source.choice((2, 3, 4)), []
+        while len(out.enum) < count:
+            if (word := source.pick(WORDS)) not in out.enum:
+                out.enum.append(word)
     if source.chance(0.25):
         comment = source.choice(FIELD_COMMENTS)
         out.description = comment.format(p=spoken(name), P=spoken(name).capitalize(), n=noun)
@@ -66,16 +73,18 @@ def made_up_field(source, noun):
 
 def made_up_function(source, noun=None):
     noun = noun or (source.pick(NOUNS) if source.chance(0.6) else source.invented())
-    verb = source.choice(list(VERBS)) if source.chance(0.82) else source.invented()
+    verb = source.some(VERB_NAMES) if source.chance(0.82) else source.invented()
     name = f"{verb}_{noun}"
     if source.chance(0.12):
         name, verb = noun, None
     if source.chance(0.15):
         name = camel_case(name)
-    fields = {}
-    for _ in range(source.weighted({0: 1, 1: 5, 2: 6, 3: 3, 4: 1})):
-        made = made_up_field(source, noun)
-        if made.name != noun:
+    fields, count, kind = {}, source.weighted({0: 1, 1: 5, 2: 6, 3: 3, 4: 1}), None
+    if source.chance(SAME_TYPE):
+        count, kind = source.choice((2, 2, 3)), source.choice(("string", "integer"))
+    while len(fields) < count:
+        made = made_up_field(source, noun, kind)
+        if made.name != noun and made.name not in fields:
             fields[made.name] = made
     description = None
     if source.chance(0.75):
@@ -86,7 +95,7 @@ def made_up_function(source, noun=None):
 
 
 def known_function(source):
-    entry = source.choice(CATALOGUE)
+    entry = source.some(CATALOGUE)
     described = source.chance(0.45)
     fields = []
     for name, (kind, comment) in entry.fields.items():
@@ -135,7 +144,7 @@ def quoted(source, value):
 
 def request_in_words(source, function):
     """For a known function: (what the user writes, arguments)."""
-    template = source.phrasing(function.phrasings)
+    template = source.phrasing(function.phrasings, unseen=0)  # an unseen function brings its own
     arguments = {}
     for field in function.fields:
         if "{" + field.name + "}" in template:
@@ -181,8 +190,11 @@ def made_up_value(source, field):
 def request_by_name(source, function):
     """For a made-up function: (what the user writes, arguments).  Optional fields may stay away."""
     values = {f.name: made_up_value(source, f) for f in function.fields if f.required or source.chance(0.5)}
-    phrases = [argument_phrase(source, f, values[f.name]) for f in function.fields if f.name in values]
-    source.random.shuffle(phrases)
+    given = [f for f in function.fields if f.name in values]
+    source.random.shuffle(given)
+    if source.chance(0.3):  # where a value of several words ends is harder to see before other phrases
+        given.sort(key=lambda f: " " not in str(values[f.name]))
+    phrases = [argument_phrase(source, f, values[f.name]) for f in given]
     verb = (
         source.choice(VERBS.get(function.verb, [function.verb]))
         if function.verb
@@ -211,7 +223,7 @@ def result_of(source):
         value = source.text() if source.chance(0.5) else source.integer()
         return str(value), f"The result is {value}.", f"The result is {value}."
     if roll < 0.18:
-        error = source.choice(ERRORS).format(n=source.pick(NOUNS), p=source.invented())
+        error = source.some(ERRORS).format(n=source.pick(NOUNS), p=source.invented())
         return compact({"error": error}), f"The function reported an error: {error}.", "The function failed."
     if roll < 0.26:
         done = source.choice(({"status": "ok"}, {"success": True}, {"ok": True}, {"status": "done"}, {"result": "ok"}))

@@ -1,17 +1,23 @@
 """Writes the held-out evaluation prompts, one JSON object a line: id, skill, kind, effort,
 conversation (in the JSON form of OpenAI's harmony library) and what is expected.
 
-Operands, names, cities, nouns and invented words are such that training never uses them; of the
-phrasings, some are unseen.
+What training never draws: the operands, in either order; invented words; of the listed words, of the
+phrasings and of the everyday functions the half that comes from held_out.py, and from there all of the
+small talk and of what is to be declined.  The other half of the words are reserved ones of the training
+lists, which training does not draw as values or names either but which can stand in its fillers, keys of
+results and phrasings; of short lists (rooms, colors, jobs, pets, languages, verbs) they may be trained
+ones, as may the other half of the phrasings and functions.
 """
 
 import argparse
 import json
+import re
 import zlib
 from pathlib import Path
 
 from arithmetic import arithmetic_turn
-from chat import chat_turn
+from chat import chat_turn, name_words
+from check_held_out import verify
 from dialogue import Conversation, harmony_json
 from functions import function_set, function_turn
 from mixture import date, instructions
@@ -21,6 +27,26 @@ from words import Source
 SKILLS = ("arithmetic", "call", "result", "record", "about", "beyond")
 EFFORTS = ("low", "medium", "high")
 ABOUT = ("greeting", "greeting", "about", "about", "pull", "thanks", "goodbye")
+DECLARED = 0.15  # part of the sums and questions for which functions are declared that are of no use
+COMMON_WORDS = set("the and are for from with you your what which who how does did not can this that please".split())
+
+
+def might_serve(functions, text):
+    """Whether anything about one of the functions occurs in the text."""
+    words = name_words(text) - COMMON_WORDS
+    for function in functions:
+        about = [function.description or "", *function.phrasings, *(f.description or "" for f in function.fields)]
+        known = name_words(function.name).union(*(name_words(f.name) for f in function.fields))
+        known |= {word for text in about for word in re.findall(r"[a-z]{3,}", text.lower())}
+        if words & known:
+            return True
+    return False
+
+
+def question(source, skill, effort):
+    if skill == "arithmetic":
+        return arithmetic_turn(source, effort)
+    return chat_turn(source, effort, source.choice(ABOUT) if skill == "about" else "beyond")
 
 
 def draw(source, skill, effort):
@@ -32,15 +58,18 @@ def draw(source, skill, effort):
     if skill in ("call", "result"):
         out.functions = function_set(source)
         turn = function_turn(source, effort, out.functions)
-    elif skill == "arithmetic":
-        turn = arithmetic_turn(source, effort)
     else:
-        turn = chat_turn(source, effort, source.choice(ABOUT) if skill == "about" else "beyond")
+        out.functions = function_set(source) if source.chance(DECLARED) else []
+        turn = question(source, skill, effort)
+        while might_serve(out.functions, turn.user):
+            out.functions, turn = function_set(source), question(source, skill, effort)
     if source.chance(0.2):
         out.instructions = instructions(source)
     if source.chance(0.25):
-        earlier = arithmetic_turn if source.chance(0.5) else chat_turn
-        out.turns.append(earlier(source, effort))
+        arithmetic = source.chance(0.5)
+        out.turns.append(
+            arithmetic_turn(source, effort) if arithmetic else chat_turn(source, effort, functions=out.functions)
+        )
     out.turns.append(turn)
     return out, "result" if skill == "result" else "request", turn.kind
 
@@ -57,6 +86,7 @@ def expected(skill, turn):
 
 def cases(count, seed, skills=SKILLS):
     """Yields (prompt record, conversation, up to where)."""
+    verify()
     for skill in skills:
         for effort in EFFORTS:
             source = Source(seed + zlib.crc32(f"{skill} {effort}".encode()), "test")

@@ -35,7 +35,7 @@ def date(source):
 
 
 def conversation(source, mix=None, effort=None, turns=None):
-    """One conversation.  mix: {skill: weight}; turns: how many, otherwise 1-4."""
+    """One conversation.  mix: {skill: weight}; turns: how many, otherwise one of TURNS."""
     effort = effort or source.weighted(EFFORTS)
     skill = source.weighted(mix or MIX)
     out = Conversation(effort, [], date(source))

@@ -1,14 +1,15 @@
 """Skill: filling a small JSON schema from a sentence."""
 
+import held_out
 from dialogue import Turn, compact
-from functions import listed, quoted
-from words import COLORS, DAYS, FLAG_FIELDS, JOBS, NOUNS, NUMBER_FIELDS, PETS, TEXT_FIELDS
+from functions import SAME_TYPE, listed, quoted
+from words import COLORS, DAYS, FLAG_FIELDS, JOBS, NOUNS, NUMBER_FIELDS, PETS, TEXT_FIELDS, Texts
 
 # property: (type, value, how a sentence about a person says it)
 PERSON = {
     "age": ("integer", lambda s: s.random.randint(1, 99), "is {v} years old/is aged {v}/turned {v} last week/is {v}"),
     "city": ("string", lambda s: s.city(), "lives in {v}/comes from {v}/is from {v}/moved to {v}/is based in {v}"),
-    "job": ("string", lambda s: s.choice(JOBS) if s.chance(0.7) else s.invented(),
+    "job": ("string", lambda s: s.some(JOBS) if s.chance(0.7) else s.invented(),
             "works as a {v}/is a {v}/has a job as a {v}/earns money as a {v}"),
     "company": ("string", lambda s: s.invented().capitalize(), "works at {v}/works for {v}/is employed by {v}"),
     "quantity": ("integer", lambda s: s.integer(), "ordered {v} pieces/bought {v} of them/needs {v} units"),
@@ -16,17 +17,22 @@ PERSON = {
                 "wants a {v}/bought a {v}/ordered a {v}/is looking for a {v}"),
     "price": ("number", lambda s: s.integer() if s.chance(0.6) else round(s.decimal(), 2),
               "paid {v} dollars/spent {v} euros/was charged {v}"),
-    "color": ("string", lambda s: s.choice(COLORS), "likes {v}/prefers the color {v}/chose {v}/loves {v}"),
+    "color": ("string", lambda s: s.some(COLORS), "likes {v}/prefers the color {v}/chose {v}/loves {v}"),
     "email": ("string", lambda s: s.email(), "can be reached at {v}/has the email {v}/uses {v}"),
-    "pet": ("string", lambda s: s.choice(PETS), "has a {v}/owns a {v}/keeps a {v}"),
+    "pet": ("string", lambda s: s.some(PETS), "has a {v}/owns a {v}/keeps a {v}"),
     "day": ("string", lambda s: s.choice(DAYS), "comes on {v}/arrives on {v}/is free on {v}"),
     "height": ("integer", lambda s: s.random.randint(90, 210), "is {v} cm tall/measures {v} cm"),
     "children": ("integer", lambda s: s.random.randint(1, 9), "has {v} children/has {v} kids"),
     "friend": ("string", lambda s: s.person(), "knows {v}/is a friend of {v}/met {v}"),
     "date": ("string", lambda s: s.date(), "was born on {v}/arrived on {v}/signed on {v}"),
 }  # fmt: skip
+PERSON = {
+    key: (kind, make, Texts(ways.split("/"), held_out.PERSON[key].split("/")))
+    for key, (kind, make, ways) in PERSON.items()
+}
 PROPERTY_PHRASES = ["the {k} is {v}", "{k} is {v}", "{k}: {v}", "{k} {v}", "its {k} is {v}", "{k} = {v}",
                     "a {k} of {v}", "has {k} {v}", "with {k} {v}", "{v} is the {k}", "{k} should be {v}"]  # fmt: skip
+PROPERTY_PHRASES = Texts(PROPERTY_PHRASES, held_out.PROPERTY_PHRASES)
 INSTRUCTIONS = [None, None, "Extract the fields.", "Return JSON.", "Fill in the schema from the text.",
                 "Answer with JSON only.", "Extract the data from the user's message."]  # fmt: skip
 LEADS = ["Extract: ", "Text: ", "Please extract: ", "Fill the form: ", "Extract the data: ", "Here is the text: "]
@@ -40,7 +46,7 @@ def about_a_person(source, keys):
     for key in keys:
         _, make, ways = PERSON[key]
         values[key] = make(source)
-        parts.append(source.phrasing(ways.split("/")).format(v=values[key]))
+        parts.append(source.phrasing(ways).format(v=values[key]))
     source.random.shuffle(parts)
     if len(parts) > 1 and source.chance(0.35):
         pronoun = source.choice(("He", "She", "They"))
@@ -69,9 +75,11 @@ def about_a_thing(source, kinds):
 
 
 def made_up_properties(source):
-    kinds = {}
-    for _ in range(source.choice((1, 2, 2, 3, 3, 4))):
-        kind = source.weighted({"string": 50, "integer": 38, "number": 6, "boolean": 6})
+    kinds, count, same = {}, source.choice((1, 2, 2, 3, 3, 4)), None
+    if source.chance(SAME_TYPE):
+        count, same = source.choice((2, 3, 3, 4)), source.choice(("string", "integer"))
+    while len(kinds) < count:
+        kind = same or source.weighted({"string": 50, "integer": 38, "number": 6, "boolean": 6})
         known = {"string": TEXT_FIELDS, "boolean": FLAG_FIELDS}.get(kind, NUMBER_FIELDS)
         kinds.setdefault(source.pick(known) if source.chance(0.55) else source.invented(), kind)
     return kinds

@@ -13,13 +13,14 @@ import argparse
 import json
 import os
 import time
+import zlib
 from pathlib import Path
 
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
-from export import load_for_training
+from export import load_for_training, progress
 from model import DemoModel, Shape
 from optimizer import Optimizer, SharedState
 from packing import Encoder, Packer
@@ -52,9 +53,12 @@ def arguments():
 def starting_point(options, vocab_size):
     """(model, the rest of the checkpoint that it comes from)"""
     if options.start:
-        model, rest = (
-            (load_for_training(options.start), {}) if options.start.is_dir() else DemoModel.restore(options.start)
-        )
+        if options.start.is_dir():
+            model, rest = load_for_training(options.start), progress(options.start)
+            stored = (options.start / "model.safetensors").read_bytes()
+            rest["salt"] = f"{zlib.crc32(stored):08x}"  # to draw other texts than the runs before
+        else:
+            model, rest = DemoModel.restore(options.start)
         assert model.shape.vocab_size == vocab_size, "the tokenizer has changed"
         return model, rest
     torch.manual_seed(options.seed)
@@ -101,7 +105,8 @@ class Worker:
         self.step = self.first_step = start.get("step", 0)
         self.tokens_before = start.get("tokens", 0)
         encoder = Encoder(options.tokenizer)
-        source = Source(f"{options.seed} {self.step} {rank}", pieces=encoder.letter_tokens())
+        seed = f"{options.seed} {self.step} {rank} {start.get('salt', '')}".rstrip()
+        source = Source(seed, pieces=encoder.letter_tokens())
         self.packer = Packer(encoder, source, options.tokens, options.mix)
         self.average, self.smooth = shared.masters.clone(), None
 

@@ -1,6 +1,6 @@
 """Values for the parameters of everyday functions, by kind."""
 
-from words import CURRENCIES, DAYS, LANGUAGES, MONTHS, NAMES, NOUNS, ROOMS, TEXT_FIELDS, VERBS, WORDS
+from words import CURRENCIES, DAYS, LANGUAGES, MONTHS, NAMES, NOUNS, ROOMS, TEXT_FIELDS, VERB_NAMES, WORDS
 
 
 def _sentence(source):
@@ -24,8 +24,8 @@ _MAKERS = {
     "file": lambda s: s.file_name(),
     "currency": lambda s: s.choice(CURRENCIES),
     "symbol": lambda s: "".join(s.choice("ABCDEFGHIKLMNOPRSTVXZ") for _ in range(s.random.randint(3, 5))),
-    "language": lambda s: s.choice(LANGUAGES) if s.chance(0.8) else s.invented().capitalize(),
-    "room": lambda s: s.choice(ROOMS) if s.chance(0.6) else s.invented(),
+    "language": lambda s: s.some(LANGUAGES) if s.chance(0.8) else s.invented().capitalize(),
+    "room": lambda s: s.some(ROOMS) if s.chance(0.6) else s.invented(),
     "title": lambda s: s.invented().capitalize() if s.chance(0.5) else f"{s.pick(NAMES)} {s.invented().capitalize()}",
     "thing": lambda s: s.choice((s.pick(NOUNS), s.phrase(), s.invented(), f"{s.pick(WORDS)} {s.pick(NOUNS)}")),
     "topic": lambda s: s.choice(
@@ -33,7 +33,7 @@ _MAKERS = {
     ),
     "sentence": lambda s: _sentence(s) if s.chance(0.7) else s.phrase(),
     "task": lambda s: (
-        f"{s.choice(list(VERBS))} the {s.pick(NOUNS)}" if s.chance(0.7) else f"{s.choice(list(VERBS))} {s.invented()}"
+        f"{s.some(VERB_NAMES)} the {s.pick(NOUNS)}" if s.chance(0.7) else f"{s.some(VERB_NAMES)} {s.invented()}"
     ),
     "code": lambda s: s.code() if s.chance(0.6) else str(s.random.randint(100, 99999)),
     "url": lambda s: f"https://{s.invented()}{s.choice(('.com', '.org', '.net'))}" + s.choice(("", f"/{s.invented()}")),

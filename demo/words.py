@@ -3,20 +3,39 @@
 import random
 import zlib
 
-NAMES = """Maria Ahmed Olga Kenji Priya Lars Chloe Diego Fatima Noah Emma Liam Sofia Hugo Yuki Ivan Amara
+import held_out
+
+
+class Texts(list):
+    """Texts to choose from.  Only evaluation also draws the `unseen` ones."""
+
+    def __init__(self, texts, unseen=()):
+        super().__init__(texts)
+        self.unseen = list(unseen)
+
+
+NAMES = Texts(
+    """Maria Ahmed Olga Kenji Priya Lars Chloe Diego Fatima Noah Emma Liam Sofia Hugo Yuki Ivan Amara
 Tomas Leila Oscar Nina Pavel Zoe Marco Anita Felix Greta Ravi Sara Theo Uma Viktor Wendy Xavier Yara Zane
 Alice Bob Carol David Ella Frank Grace Henry Irene Jack Karen Leo Mona Nils Olive Paul Quinn Rosa Sam Tina
 Ursula Vera Will Anders Bjorn Carla Dina Erik Freja Gustav Hanna Ines Jonas Kira Linus Mia Omar Petra Rolf
 Signe Tobias Ulla Walter Ada Boris Cleo Dario Elif Farid Gwen Hassan Ida Jamal John Mary James Anna Peter
-Laura Simon Julia Daniel Eva Thomas Lucy Ben Kate Max Lena Tim Nora Adam Ruth Joe Amy""".split()
-CITIES = """Paris Oslo Berlin Tokyo Lima Cairo Madrid Rome Vienna Prague Dublin Lisbon Athens Warsaw Helsinki
+Laura Simon Julia Daniel Eva Thomas Lucy Ben Kate Max Lena Tim Nora Adam Ruth Joe Amy""".split(),
+    held_out.NAMES,
+)
+CITIES = Texts(
+    """Paris Oslo Berlin Tokyo Lima Cairo Madrid Rome Vienna Prague Dublin Lisbon Athens Warsaw Helsinki
 Stockholm Copenhagen Nairobi Lagos Delhi Mumbai Seoul Beijing Sydney Toronto Chicago Boston Denver Austin
 Seattle Dallas Miami London Leeds Zurich Geneva Milan Naples Porto Seville Lyon Nice Munich Hamburg Bergen
 Malmo Riga Vilnius Tallinn Kyiv Bucharest Ankara Tehran Baghdad Dubai Doha Karachi Dhaka Hanoi Manila Jakarta
-Perth Auckland Quito Bogota Caracas Havana Montreal Calgary Phoenix Tampa""".split()
-LONG_CITIES = ["New York", "San Francisco", "Los Angeles", "Buenos Aires", "Cape Town", "Hong Kong", "Tel Aviv",
-               "Rio de Janeiro", "Mexico City", "San Diego", "Kuala Lumpur", "Salt Lake City", "The Hague"]  # fmt: skip
-NOUNS = """lamp door timer report ticket order invoice playlist room table car bike train flight hotel parcel
+Perth Auckland Quito Bogota Caracas Havana Montreal Calgary Phoenix Tampa""".split(),
+    held_out.CITIES,
+)
+LONG_CITIES = Texts(["New York", "San Francisco", "Los Angeles", "Buenos Aires", "Cape Town", "Hong Kong", "Tel Aviv",
+               "Rio de Janeiro", "Mexico City", "San Diego", "Kuala Lumpur", "Salt Lake City", "The Hague"],
+              held_out.LONG_CITIES)  # fmt: skip
+NOUNS = Texts(
+    """lamp door timer report ticket order invoice playlist room table car bike train flight hotel parcel
 printer camera sensor window garden recipe note task contact meeting event photo video song message file folder
 server backup database user account password device light heater fan pump valve robot drone map route store
 product price stock card game score level team player match book author page chapter lesson course exam grade
@@ -24,11 +43,16 @@ student teacher class project budget salary bonus loan payment refund coupon dis
 lock gate fence field crop animal dog cat horse bird fish tree flower river lake bridge tower tank engine wheel
 brake tire battery cable screen keyboard mouse speaker radio phone tablet watch clock alarm calendar reminder
 letter stamp box shelf desk chair couch bed pillow blanket oven stove fridge kettle bottle glass plate spoon
-knife bread cheese apple pizza coffee tea juice""".split()
-WORDS = """red blue green yellow black white silver purple small large quiet bright cold warm fresh kitchen
+knife bread cheese apple pizza coffee tea juice""".split(),
+    held_out.NOUNS,
+)
+WORDS = Texts(
+    """red blue green yellow black white silver purple small large quiet bright cold warm fresh kitchen
 office garage bedroom cellar music jazz rock history science travel sport urgent normal daily weekly home work
 school summer winter spring milk eggs rice cotton wood steel round square formal casual modern classic north
-south east west upper lower main spare blank draft final basic premium gold""".split()
+south east west upper lower main spare blank draft final basic premium gold""".split(),
+    held_out.WORDS,
+)
 VERBS = {
     "get": ["get", "show me", "fetch", "give me", "look up"], "set": ["set", "adjust", "put"],
     "find": ["find", "search for", "locate"], "create": ["create", "make", "add a new", "set up"],
@@ -41,23 +65,41 @@ VERBS = {
     "track": ["track", "follow"], "cancel": ["cancel"], "rate": ["rate"], "share": ["share"],
     "measure": ["measure"], "add": ["add", "insert"], "read": ["read"], "write": ["write"],
 }  # fmt: skip
-TEXT_FIELDS = """name city title color room label mode owner status kind brand topic query text target source
+VERB_NAMES = Texts(VERBS, held_out.VERBS)
+TEXT_FIELDS = Texts(
+    """name city title color room label mode owner status kind brand topic query text target source
 place subject group tag style format country street unit code reason note address language author genre material
-shape category location message description body keyword email""".split()
-NUMBER_FIELDS = """count amount number level size age year limit duration minutes hours days price quantity speed
+shape category location message description body keyword email""".split(),
+    held_out.TEXT_FIELDS,
+)
+NUMBER_FIELDS = Texts(
+    """count amount number level size age year limit duration minutes hours days price quantity speed
 width height volume weight distance score priority port index page floor seats rate total offset seconds
-temperature percent""".split()
-FLAG_FIELDS = "urgent verbose public silent recursive enabled active private force archived paid notify".split()
+temperature percent""".split(),
+    held_out.NUMBER_FIELDS,
+)
+FLAG_FIELDS = Texts(
+    "urgent verbose public silent recursive enabled active private force archived paid notify".split(),
+    held_out.FLAG_FIELDS,
+)
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = "January February March April May June July August September October November December".split()
-COLORS = "red blue green yellow black white silver purple brown pink orange gray".split()
-JOBS = """baker nurse pilot farmer lawyer painter driver teacher cook plumber singer engineer clerk tailor miner
-doctor dentist student carpenter writer""".split()
-PETS = "dog cat horse bird fish rabbit snake hamster parrot turtle".split()
-LANGUAGES = """French German Spanish Italian Norwegian Polish Greek Turkish Hindi Korean English Japanese Dutch
-Swedish Danish Finnish Arabic Chinese Russian Portuguese""".split()
+COLORS = Texts("red blue green yellow black white silver purple brown pink orange gray".split(), held_out.COLORS)
+JOBS = Texts(
+    """baker nurse pilot farmer lawyer painter driver teacher cook plumber singer engineer clerk tailor miner
+doctor dentist student carpenter writer""".split(),
+    held_out.JOBS,
+)
+PETS = Texts("dog cat horse bird fish rabbit snake hamster parrot turtle".split(), held_out.PETS)
+LANGUAGES = Texts(
+    """French German Spanish Italian Norwegian Polish Greek Turkish Hindi Korean English Japanese Dutch
+Swedish Danish Finnish Arabic Chinese Russian Portuguese""".split(),
+    held_out.LANGUAGES,
+)
 CURRENCIES = "USD EUR GBP NOK SEK JPY CHF CAD INR DKK PLN AUD".split()
-ROOMS = "kitchen,office,garage,bedroom,cellar,hall,living room,bathroom,attic,dining room".split(",")
+ROOMS = Texts(
+    "kitchen,office,garage,bedroom,cellar,hall,living room,bathroom,attic,dining room".split(","), held_out.ROOMS
+)
 
 _ONSETS = "b c d f g h j k l m n p r s t v w z br dr fl gr kl pl st tr sh th qu".split()
 _VOWELS = "a e i o u ai oo ea y".split()
@@ -67,13 +109,26 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _CAPITALS = _LETTERS.upper()
 
 
-def held_out(key, one_in=12):
-    """Whether this content is reserved for evaluation."""
+def reserved(key, one_in=12):
+    """Whether this content of a training list, this invented word or this sum is kept for evaluation."""
     return zlib.crc32(key.encode()) % one_in == 0
 
 
+def evaluation_only_words():
+    """The single words of held_out.py's lists."""
+    lists = [v for k, v in vars(held_out).items() if k.isupper() and isinstance(v, list)]
+    return {text.lower() for texts in lists for text in texts if text.isalpha()}
+
+
+_NEVER_INVENTED = evaluation_only_words()
+
+
 class Source:
-    """Random contents.  split "train" never yields a held-out word or phrasing, "test" prefers them.
+    """Random contents.
+
+    pick, invented, person and so on never yield a reserved word to split "train" and nothing else to
+    "test", which takes half of its words, and half or more of its phrasings, from held_out.py.
+    Fillers (choice) make no difference: a reserved word of a training list may be among them.
 
     pieces: letter tokens of the vocabulary.  Invented words made of them give every token the
     chance to be copied; otherwise an unseen word can need one that was never an answer.
@@ -95,21 +150,28 @@ class Source:
         return self.random.choices(list(weights), list(weights.values()))[0]
 
     def _allowed(self, word):
-        return held_out(word) == (self.split == "test")
+        return reserved(word) == (self.split == "test")
+
+    def some(self, texts, unseen=0.5):
+        """Any of the texts; for evaluation, with this probability one that training does not have."""
+        if self.split == "test" and self.chance(unseen):
+            return self.choice(texts.unseen)
+        return self.choice(texts)
 
     def pick(self, words):
-        """A word of the list that belongs to this split (any word if the list has none)."""
+        """A word of the list that belongs to this split."""
+        belonging = words.unseen if self.split == "test" and self.chance(0.5) else words
         for _ in range(300):
-            word = self.choice(words)
-            if self._allowed(word):
+            word = self.choice(belonging)
+            if belonging is not words or self._allowed(word):
                 return word
-        return word
+        return self.choice(words.unseen)  # the list is short and has no reserved word
 
-    def phrasing(self, templates):
-        """One in seven templates is only used for evaluation, which mixes seen and unseen ones."""
+    def phrasing(self, templates, unseen=0.5):
+        """Training never sees one in seven of its own templates; evaluation also has unseen ones."""
         while True:
-            template = self.choice(templates)
-            if self.split == "test" or not held_out("phrasing " + template, 7):
+            template = self.some(templates, unseen)
+            if self.split == "test" or not reserved("phrasing " + template, 7):
                 return template
 
     def invented(self, most=3):
@@ -127,7 +189,7 @@ class Source:
                 word += rnd.choice(_CODAS)
             if rnd.random() < 0.03:
                 word = word.replace(rnd.choice("aeiou"), rnd.choice(_ACCENTS), 1)
-            if len(word) > 2 and self._allowed(word):
+            if len(word) > 2 and self._allowed(word) and word not in _NEVER_INVENTED:
                 return word
 
     def person(self):
@@ -189,7 +251,7 @@ class Source:
             return self.email()
         makers = {
             lambda: self.pick(WORDS): 20, self.person: 12, self.city: 8, self.invented: 22,
-            lambda: self.invented().capitalize(): 12, self.phrase: 14, self.code: 4, self.email: 2,
+            lambda: self.invented().capitalize(): 12, self.phrase: 18, self.code: 4, self.email: 2,
             self.date: 2, self.clock: 1, self.file_name: 3,
         }  # fmt: skip
         return self.weighted(makers)()
