@@ -6,8 +6,9 @@
 
 use serde::Serialize;
 
+use crate::header_field::is_role_or_all;
 use crate::parser::{Ending, Event, Header, ParserOptions, Repair, StreamableParser};
-use crate::{Encoding, Message, Role, TokenId};
+use crate::{Encoding, Message, TokenId};
 
 /// A tool that the model asks to be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -116,7 +117,12 @@ impl TurnReader {
         (self.turn, self.parser.finish())
     }
 
-    /// Whether the last token was, or belonged to a message of, reasoning.
+    /// Whether a message for the user is being read.
+    pub fn is_in_content(&self) -> bool {
+        matches!(self.destination, Some(Destination::Content))
+    }
+
+    /// Whether a message of reasoning is being read.
     fn is_reasoning(&self) -> bool {
         matches!(self.destination, Some(Destination::Reasoning))
     }
@@ -140,7 +146,7 @@ impl TurnReader {
         let recipient = header
             .recipient
             .as_deref()
-            .filter(|&name| Role::from_word(name).is_none());
+            .filter(|&name| !is_role_or_all(name));
         let is_declared = |recipient: &str| self.tools.iter().any(|tool| tool == recipient);
         if let Some(recipient) = recipient.filter(|recipient| !is_declared(recipient)) {
             let warning = format!("{recipient} was called, which was not declared");
@@ -210,6 +216,9 @@ fn warning(repair: &Repair) -> String {
         Repair::DroppedText(text) => format!("a header had words that mean nothing: {text:?}"),
         Repair::TruncatedHeader(text) => format!("the output ended within a header: {text:?}"),
         Repair::MissingMessageToken => "a message began without its <|message|>".to_owned(),
+        Repair::InferredChannel(channel) => {
+            format!("a header named no channel and was taken to be on {channel}")
+        }
         Repair::StrayToken(token) => format!("token {token} stood where it means nothing"),
         Repair::UnknownToken(token) => format!("{token} is no token"),
         Repair::RenamedRecipient { from, to } => format!("{from} was taken for {to}"),
@@ -324,6 +333,28 @@ mod tests {
         assert_eq!(
             answer.warnings,
             ["functions.rm was called, which was not declared"]
+        );
+    }
+
+    #[test]
+    fn a_message_to_all_is_no_call() {
+        let (answer, _) = read("[channel]final to=all[message]x[return]");
+        assert_eq!(
+            (answer.content.as_str(), answer.warnings),
+            ("x", Vec::new())
+        );
+    }
+
+    #[test]
+    fn a_message_without_a_channel_is_content_and_warned_about() {
+        let (answer, _) = read("[channel]analysis[message]t[end][message]x[return]");
+        assert_eq!(
+            (answer.reasoning.as_str(), answer.content.as_str()),
+            ("t", "x")
+        );
+        assert_eq!(
+            answer.warnings,
+            ["a header named no channel and was taken to be on final"]
         );
     }
 

@@ -87,8 +87,6 @@ pub struct RequestRecord {
     pub deployment: Option<String>,
     /// How it ended: `ok`, `canceled`, or the kind of failure.
     pub outcome: String,
-    /// The HTTP status that the client saw.
-    pub status: u16,
     /// Whether the answer was streamed.
     pub is_stream: bool,
     /// From arrival to the first token, in milliseconds.

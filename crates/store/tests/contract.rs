@@ -73,7 +73,6 @@ fn request(id: &str, started_at: i64) -> RequestRecord {
         requested_model: "demo".to_owned(),
         deployment: Some("local/demo".to_owned()),
         outcome: "ok".to_owned(),
-        status: 200,
         is_stream: true,
         first_token_ms: Some(12),
         duration_ms: 345,

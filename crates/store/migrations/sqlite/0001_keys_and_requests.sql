@@ -24,7 +24,6 @@ CREATE TABLE requests (
     requested_model   TEXT    NOT NULL,
     deployment        TEXT,
     outcome           TEXT    NOT NULL,
-    status            INTEGER NOT NULL,
     is_stream         INTEGER NOT NULL CHECK (is_stream IN (0, 1)),
     first_token_ms    INTEGER,
     duration_ms       INTEGER NOT NULL,

@@ -32,6 +32,10 @@ const TOUCH: &str = "\
     WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
 
 pub(super) fn create(connection: &mut Connection, key: &NewKey) -> Result<KeyRecord, StoreError> {
+    durably(connection, |connection| insert(connection, key))
+}
+
+fn insert(connection: &mut Connection, key: &NewKey) -> Result<KeyRecord, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let num_keys: i64 = transaction
         .prepare_cached(COUNT)?
@@ -77,15 +81,17 @@ pub(super) fn has_active(connection: &Connection, now: Timestamp) -> Result<bool
 }
 
 pub(super) fn revoke(
-    connection: &Connection,
+    connection: &mut Connection,
     id: &KeyId,
     at: Timestamp,
 ) -> Result<KeyRecord, StoreError> {
-    let mut statement = connection.prepare_cached(REVOKE)?;
-    statement
-        .query_one(params![id.0, at.0], record)
-        .optional()?
-        .ok_or(StoreError::NotFound)
+    durably(connection, |connection| {
+        let mut statement = connection.prepare_cached(REVOKE)?;
+        statement
+            .query_one(params![id.0, at.0], record)
+            .optional()?
+            .ok_or(StoreError::NotFound)
+    })
 }
 
 pub(super) fn touch(
@@ -100,6 +106,19 @@ pub(super) fn touch(
         }
     }
     Ok(transaction.commit()?)
+}
+
+/// Runs `change` so that what it commits is on the disk when it returns. The log of requests may
+/// lose its last seconds in a power cut; a key that was taken back must not come back.
+fn durably<T>(
+    connection: &mut Connection,
+    change: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let result = change(connection);
+    // Before the result is looked at: also after a failure.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    result
 }
 
 /// A row in the order of the columns above.

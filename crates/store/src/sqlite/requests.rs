@@ -6,9 +6,8 @@ use crate::{KeyId, MAX_BATCH, MAX_ROWS, RequestQuery, RequestRecord, StoreError,
 
 const INSERT: &str = "\
     INSERT INTO requests (id, key_id, started_at, operation, requested_model, deployment, outcome,
-        status, is_stream, first_token_ms, duration_ms, prompt_tokens, completion_tokens,
-        reasoning_tokens)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+        is_stream, first_token_ms, duration_ms, prompt_tokens, completion_tokens, reasoning_tokens)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
     ON CONFLICT (id) DO NOTHING";
 
 const DELETE_BEFORE: &str = "\
@@ -33,7 +32,6 @@ pub(super) fn insert(
                 request.requested_model,
                 request.deployment,
                 request.outcome,
-                request.status,
                 request.is_stream,
                 request.first_token_ms,
                 request.duration_ms,
@@ -76,7 +74,7 @@ fn list_sql(has_key: bool, has_cursor: bool) -> String {
         (true, true) => "WHERE key_id = ? AND (started_at, id) < (?, ?)",
     };
     format!(
-        "SELECT id, key_id, started_at, operation, requested_model, deployment, outcome, status,
+        "SELECT id, key_id, started_at, operation, requested_model, deployment, outcome,
             is_stream, first_token_ms, duration_ms, prompt_tokens, completion_tokens,
             reasoning_tokens
         FROM requests {conditions} ORDER BY started_at DESC, id DESC LIMIT ?"
@@ -109,13 +107,12 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
         requested_model: row.get(4)?,
         deployment: row.get(5)?,
         outcome: row.get(6)?,
-        status: row.get(7)?,
-        is_stream: row.get(8)?,
-        first_token_ms: row.get(9)?,
-        duration_ms: row.get(10)?,
-        prompt_tokens: row.get(11)?,
-        completion_tokens: row.get(12)?,
-        reasoning_tokens: row.get(13)?,
+        is_stream: row.get(7)?,
+        first_token_ms: row.get(8)?,
+        duration_ms: row.get(9)?,
+        prompt_tokens: row.get(10)?,
+        completion_tokens: row.get(11)?,
+        reasoning_tokens: row.get(12)?,
     })
 }
 

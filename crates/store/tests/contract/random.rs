@@ -71,12 +71,12 @@ prop_compose! {
         (id, key_id, started_at) in (id(), option::of(key_id()), timestamp()),
         (operation, requested_model, deployment, outcome) in
             (text(), text(), option::of(text()), text()),
-        (status, is_stream) in any::<(u16, bool)>(),
+        is_stream in any::<bool>(),
         (first_token_ms, duration_ms) in any::<(Option<u32>, u32)>(),
         (prompt_tokens, completion_tokens, reasoning_tokens) in any::<(u32, u32, u32)>(),
     ) -> RequestRecord {
         RequestRecord {
-            id, key_id, started_at, operation, requested_model, deployment, outcome, status,
+            id, key_id, started_at, operation, requested_model, deployment, outcome,
             is_stream, first_token_ms, duration_ms, prompt_tokens, completion_tokens,
             reasoning_tokens,
         }

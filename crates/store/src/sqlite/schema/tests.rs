@@ -35,7 +35,6 @@ fn request(id: usize, text: &str) -> RequestRecord {
         requested_model: text.to_owned(),
         deployment: None,
         outcome: "ok".to_owned(),
-        status: 200,
         is_stream: true,
         first_token_ms: None,
         duration_ms: 1,
@@ -98,6 +97,31 @@ fn a_file_is_opened_with_the_settings_that_the_store_relies_on() {
     let num_loose = "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND NOT strict \
                      AND name NOT LIKE 'sqlite_%'";
     assert_eq!(number(&connection, num_loose), 0);
+}
+
+#[test]
+fn changes_of_keys_wait_for_the_disk_and_what_comes_after_does_not() {
+    let mut connection = open(&Location::SqliteMemory).unwrap();
+    let key = new_key();
+    let synchronous = |connection: &Connection| number(connection, "PRAGMA synchronous");
+    // 2 is FULL, 1 is NORMAL. The trigger sees what holds while the key is written.
+    connection
+        .execute_batch(
+            "CREATE TABLE seen (synchronous INTEGER);
+             CREATE TEMP TRIGGER created AFTER INSERT ON api_keys BEGIN
+                 INSERT INTO main.seen SELECT synchronous FROM pragma_synchronous; END;
+             CREATE TEMP TRIGGER revoked AFTER UPDATE ON api_keys BEGIN
+                 INSERT INTO main.seen SELECT synchronous FROM pragma_synchronous; END",
+        )
+        .unwrap();
+    keys::create(&mut connection, &key).unwrap();
+    assert_eq!(synchronous(&connection), 1);
+    keys::create(&mut connection, &key).unwrap_err();
+    assert_eq!(synchronous(&connection), 1, "after a failure");
+    keys::revoke(&mut connection, &key.id, Timestamp(2)).unwrap();
+    assert_eq!(synchronous(&connection), 1);
+    let seen = "SELECT count(*) FROM seen WHERE synchronous = 2";
+    assert_eq!(number(&connection, seen), 2);
 }
 
 #[test]

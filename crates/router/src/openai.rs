@@ -1,0 +1,22 @@
+//! The OpenAI API's JSON, both ways. Nothing outside of this module knows its shapes.
+//!
+//! Requests: the fields that are acted upon are typed, every other field is left alone. Answers:
+//! the events of a provider become chunks of a stream, or are folded into one object.
+
+mod chat_request;
+mod chat_response;
+mod completion;
+mod error;
+mod json;
+mod logprobs;
+mod models;
+
+pub use chat_request::{
+    ChatMessage, ChatRequest, ContentPart, FunctionDefinition, JsonSchema, MessageContent,
+    MessageRole, Reasoning, ResponseFormat, StopSequences, StreamOptions, ToolChoice,
+    ToolDefinition,
+};
+pub use chat_response::{ChatChunks, ChatCompletion};
+pub use completion::{CompletionChunks, CompletionPrompt, CompletionRequest, TextCompletion};
+pub use error::error_body;
+pub use models::{model_json, models_json};

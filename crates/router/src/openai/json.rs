@@ -1,0 +1,52 @@
+//! Reading JSON with errors that name the field.
+
+use serde::de::DeserializeOwned;
+
+use crate::error::InvalidRequest;
+
+/// Reads a request body.
+pub(super) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidRequest> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        if error.is_data() {
+            let message = error.to_string();
+            // The position in the body says nothing to a program that wrote it field by field.
+            let message = message.split(" at line ").next().unwrap_or(&message);
+            let param = missing_field(message).map_or_else(
+                || path.clone(),
+                |field| match path.as_str() {
+                    "." => field.to_owned(),
+                    path => format!("{path}.{field}"),
+                },
+            );
+            let place = if param == "." { "the body" } else { &param };
+            return InvalidRequest {
+                message: format!("{place}: {message}"),
+                param: (param != ".").then_some(param),
+                code: None,
+            };
+        }
+        malformed(&error)
+    })?;
+    deserializer.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> InvalidRequest {
+    InvalidRequest {
+        message: format!("the body is not valid JSON: {error}"),
+        param: None,
+        code: Some("invalid_json"),
+    }
+}
+
+/// The field in serde's words for a missing one.
+fn missing_field(message: &str) -> Option<&str> {
+    message
+        .strip_prefix("missing field `")?
+        .split('`')
+        .next()
+        .filter(|field| !field.is_empty())
+}

@@ -1,0 +1,26 @@
+//! The list of models.
+
+use serde_json::{Value, json};
+
+use crate::model_info::ModelInfo;
+
+/// One model. `context_length` is OpenRouter's name, `max_model_len` that of vLLM; clients read
+/// either.
+pub fn model_json(model: &ModelInfo) -> Value {
+    json!({
+        "id": model.id.0,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by,
+        "context_length": model.context_length,
+        "max_model_len": model.context_length,
+    })
+}
+
+/// The list of all of them.
+pub fn models_json(models: &[&ModelInfo]) -> Value {
+    json!({
+        "object": "list",
+        "data": models.iter().map(|model| model_json(model)).collect::<Vec<_>>(),
+    })
+}

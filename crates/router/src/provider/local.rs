@@ -1,0 +1,265 @@
+//! The engine on this machine as a provider: Harmony in front, OpenAI's API behind.
+//!
+//! A chat becomes a [`harmony::Conversation`], that becomes tokens, the engine continues them, and
+//! the tokens that come back are sorted into reasoning, content and calls.
+
+mod answering;
+mod call_memory;
+mod choice;
+mod conversation;
+mod sampling;
+mod stop;
+mod token_engine;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use engine::SubmitError;
+use harmony::{Encoding, TokenId};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use tokio::sync::Semaphore;
+
+use super::{AnswerStream, Load, Provider, ProviderId};
+use crate::error::{FailureKind, InvalidRequest, ProviderError, RouterError};
+use crate::model_info::ModelInfo;
+use crate::openai::{ChatRequest, CompletionPrompt, CompletionRequest};
+use answering::{Answering, Generation};
+use call_memory::CallMemory;
+use choice::Choice;
+
+pub use sampling::SamplingDefaults;
+pub use token_engine::TokenEngine;
+
+/// Requests that are turned into tokens at the same time. It takes a processor core each, and the
+/// engine wants those.
+const MAX_RENDERING: usize = 2;
+
+/// How to serve a local model.
+#[derive(Clone, Debug)]
+pub struct LocalModel {
+    /// The model, as clients ask for it. The context length is filled in from the engine.
+    pub info: ModelInfo,
+    /// Its vocabulary and format.
+    pub encoding: Encoding,
+    /// The sampling of requests that say nothing.
+    pub sampling: SamplingDefaults,
+    /// The date that conversations are told, as `YYYY-MM-DD`; `None`: today, in UTC.
+    pub date: Option<String>,
+}
+
+/// The provider `local`.
+pub struct LocalProvider {
+    id: ProviderId,
+    model: LocalModel,
+    engine: Arc<dyn TokenEngine>,
+    calls: Arc<CallMemory>,
+    rendering: Arc<Semaphore>,
+}
+
+/// A prompt and how to read what comes after it.
+struct Prompt {
+    tokens: Vec<TokenId>,
+    /// The recipients of the declared tools.
+    tools: Vec<String>,
+}
+
+impl LocalProvider {
+    /// A provider of `model` on `engine`.
+    pub fn new(mut model: LocalModel, engine: Arc<dyn TokenEngine>) -> Self {
+        model.info.context_length = engine.max_sequence_len();
+        Self {
+            id: ProviderId("local".to_owned()),
+            model,
+            engine,
+            calls: Arc::new(CallMemory::default()),
+            rendering: Arc::new(Semaphore::new(MAX_RENDERING)),
+        }
+    }
+
+    fn today(&self) -> Option<String> {
+        let today = || {
+            OffsetDateTime::now_utc()
+                .format(format_description!("[year]-[month]-[day]"))
+                .ok()
+        };
+        self.model.date.clone().or_else(today)
+    }
+
+    /// Renders the conversation away from the threads that serve connections.
+    async fn render(&self, request: &ChatRequest) -> Result<Prompt, RouterError> {
+        let conversation = conversation::from_request(request, self.today(), &self.calls)?;
+        let encoding = self.model.encoding.clone();
+        self.off_thread(move || Prompt {
+            tokens: encoding.render_for_completion(&conversation),
+            tools: conversation.tool_recipients(),
+        })
+        .await
+    }
+
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, RouterError> {
+        let permit = Arc::clone(&self.rendering).acquire_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        done.await.map_err(|error| {
+            let message = format!("the prompt could not be rendered: {error}");
+            ProviderError::new(FailureKind::Internal, message).into()
+        })
+    }
+
+    /// Starts all choices of all prompts.
+    fn start(
+        &self,
+        prompts: Vec<Vec<TokenId>>,
+        num_choices: u32,
+        generation: &Generation,
+        make_choice: &dyn Fn() -> Choice,
+    ) -> Result<AnswerStream, RouterError> {
+        let mut answering = Answering::new(
+            Arc::clone(&self.engine),
+            self.model.encoding.clone(),
+            Arc::clone(&self.calls),
+        );
+        let mut number = 0;
+        for prompt in prompts {
+            let prompt = Arc::new(prompt);
+            for index in 0..num_choices {
+                let mut generation = generation.clone();
+                // With a seed every choice has one of its own.
+                let seed = generation.sampling.seed;
+                generation.sampling.seed = seed.map(|seed| seed.wrapping_add(number));
+                answering
+                    .start(make_choice(), &prompt, generation, index == 0)
+                    .map_err(|error| self.refused(error))?;
+                number += 1;
+            }
+        }
+        Ok(answering.into_stream())
+    }
+
+    /// What a refusal of the engine means to the client.
+    fn refused(&self, error: SubmitError) -> RouterError {
+        match error {
+            SubmitError::PromptTooLong { limit, got } => ProviderError::new(
+                FailureKind::ContextLengthExceeded,
+                format!(
+                    "the prompt has {got} tokens; {} takes at most {limit}, since prompt and \
+                     answer share a context of {}. Shorten the conversation.",
+                    self.model.info.id,
+                    limit + 1,
+                ),
+            )
+            .into(),
+            SubmitError::QueueFull { .. } => ProviderError {
+                kind: FailureKind::Overloaded,
+                message: format!("{} is busy: {error}", self.model.info.id),
+                retry_after: Some(std::time::Duration::from_secs(1)),
+            }
+            .into(),
+            SubmitError::Stopped { .. } => {
+                ProviderError::new(FailureKind::Unavailable, error.to_string()).into()
+            }
+            SubmitError::Sampling(error) => InvalidRequest {
+                param: Some(sampling::field_of(&error).to_owned()),
+                message: error.to_string(),
+                code: None,
+            }
+            .into(),
+            SubmitError::EmptyPrompt
+            | SubmitError::NoTokensWanted
+            | SubmitError::TokenOutOfVocabulary { .. } => InvalidRequest {
+                message: error.to_string(),
+                ..InvalidRequest::default()
+            }
+            .into(),
+            other => ProviderError::new(FailureKind::Internal, other.to_string()).into(),
+        }
+    }
+}
+
+fn clamp(max_tokens: u64) -> usize {
+    usize::try_from(max_tokens).unwrap_or(usize::MAX)
+}
+
+#[async_trait]
+impl Provider for LocalProvider {
+    fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError> {
+        Ok(vec![self.model.info.clone()])
+    }
+
+    async fn chat(&self, request: &ChatRequest) -> Result<AnswerStream, RouterError> {
+        let generation = Generation {
+            sampling: sampling::of_chat(request, self.model.sampling)?,
+            max_tokens: request.max_output_tokens().map_or(usize::MAX, clamp),
+            stop_tokens: self.model.encoding.stop_tokens().to_vec(),
+        };
+        let prompt = self.render(request).await?;
+        let stops = request.stop.as_ref().map_or(&[][..], |stop| &stop.0);
+        let make_choice = || {
+            Choice::of_chat(&self.model.encoding, &prompt.tools, stops)
+                .with_reasoning(request.shows_reasoning())
+                .with_logprobs(request.wanted_logprobs().is_some())
+        };
+        let prompts = vec![prompt.tokens.clone()];
+        self.start(prompts, request.num_choices(), &generation, &make_choice)
+    }
+
+    async fn complete(&self, request: &CompletionRequest) -> Result<AnswerStream, RouterError> {
+        let generation = Generation {
+            sampling: sampling::of_completion(request, self.model.sampling)?,
+            max_tokens: clamp(request.max_output_tokens()),
+            stop_tokens: self.model.encoding.stop_tokens().to_vec(),
+        };
+        let prompts = match &request.prompt {
+            CompletionPrompt::Tokens(prompts) => prompts.clone(),
+            CompletionPrompt::Texts(texts) => {
+                let (encoding, texts) = (self.model.encoding.clone(), texts.clone());
+                let encode = move || {
+                    let encode = |text: &String| encoding.tokenizer().encode(text);
+                    texts.iter().map(encode).collect()
+                };
+                self.off_thread(encode).await?
+            }
+        };
+        let stops = request.stop.as_ref().map_or(&[][..], |stop| &stop.0);
+        let echo = request.echo == Some(true);
+        let num_choices = request.num_choices();
+        let encoding = &self.model.encoding;
+        let make_choice =
+            || Choice::of_text(encoding, stops).with_logprobs(request.logprobs.is_some());
+        let stream = self.start(prompts.clone(), num_choices, &generation, &make_choice)?;
+        if !echo {
+            return Ok(stream);
+        }
+        let texts = prompts
+            .iter()
+            .map(|prompt| {
+                String::from_utf8_lossy(&encoding.tokenizer().decode(prompt)).into_owned()
+            })
+            .collect();
+        Ok(answering::with_echo(stream, texts, num_choices))
+    }
+
+    fn unavailable(&self) -> Option<String> {
+        self.engine.stopped()
+    }
+
+    fn load(&self) -> Option<Load> {
+        Some(Load {
+            in_flight: self.engine.num_in_flight(),
+            max_in_flight: self.engine.max_in_flight(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! `POST /v1/chat/completions`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use futures_util::StreamExt;
+use router::Caller;
+use router::openai::{ChatChunks, ChatCompletion, ChatRequest};
+
+use crate::body::{self, json_response};
+use crate::error::ApiError;
+use crate::request_id::RequestId;
+use crate::routes::AppState;
+use crate::sse;
+
+pub(crate) async fn create(
+    State(app): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let bytes = body::read(&headers, body, app.max_body_bytes, app.body_timeout).await?;
+    let request = ChatRequest::from_json(&bytes)?;
+    drop(bytes);
+    let mut answer = app.router.chat(&caller, request_id, &request).await?;
+    if request.is_stream() {
+        let include_usage = request.includes_usage();
+        let mut chunks = ChatChunks::new(answer.id, answer.created, answer.model, include_usage);
+        let write = move |event| chunks.write(event);
+        return Ok(sse::response(
+            answer.stream,
+            write,
+            app.keep_alive,
+            app.stop.clone(),
+        ));
+    }
+    let mut completion = ChatCompletion::default();
+    while let Some(event) = app.or_stopped(answer.stream.next()).await? {
+        completion.add(event.map_err(router::RouterError::from)?);
+    }
+    let with_logprobs = request.wanted_logprobs().is_some();
+    let json = completion.into_json(&answer.id, answer.created, &answer.model, with_logprobs);
+    Ok(json_response(StatusCode::OK, &json))
+}

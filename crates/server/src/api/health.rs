@@ -1,0 +1,30 @@
+//! `GET /healthz` (the process lives) and `GET /readyz` (it can answer).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+
+use crate::body::json_response;
+use crate::routes::AppState;
+
+pub(crate) async fn alive() -> Response {
+    json_response(StatusCode::OK, &json!({"status": "ok"}))
+}
+
+pub(crate) async fn ready(State(app): State<Arc<AppState>>) -> Response {
+    let store = app.store.ping().await.err();
+    let problems = [
+        (app.is_draining()).then(|| "the server is shutting down".to_owned()),
+        app.router.unavailable(),
+        store.map(|error| format!("the store does not answer: {error}")),
+    ];
+    let problems: Vec<String> = problems.into_iter().flatten().collect();
+    if problems.is_empty() {
+        return json_response(StatusCode::OK, &json!({"status": "ready"}));
+    }
+    let body = json!({"status": "not ready", "problems": problems});
+    json_response(StatusCode::SERVICE_UNAVAILABLE, &body)
+}

@@ -1,0 +1,17 @@
+//! Freeway over HTTP: bytes to types and back.
+//!
+//! [`Server`] accepts connections, [`routes`] says who answers which path, `auth` who may ask,
+//! `error` what an error looks like. What a request means is the router's matter.
+#![forbid(unsafe_code)]
+
+mod api;
+mod auth;
+mod body;
+mod error;
+mod listen;
+mod request_id;
+mod routes;
+mod sse;
+
+pub use auth::Access;
+pub use listen::{Server, ServerConfig, ServerError};

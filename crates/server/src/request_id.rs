@@ -1,0 +1,24 @@
+//! The name of a request, by which its record is found.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+
+/// OpenAI's clients show this header in their errors.
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The name of the request, in its extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// Gives every request a name and says it in the answer.
+pub(crate) async fn name(mut request: Request, next: Next) -> Response {
+    let id = router::random_id("req_");
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}
