@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::HarmonyError;
+use crate::header_field::{is_tool_name, sanitize};
 use crate::message::{Content, Message, Role};
-use crate::namespace::ToolNamespace;
+use crate::namespace::{MAX_NAME_CHARS, ToolNamespace, is_valid_name};
 use crate::tools::parameters_type;
 
 /// The messages so far, oldest first.
@@ -22,13 +23,20 @@ impl Conversation {
         }
     }
 
-    /// Reads the JSON form, `{"messages": [...]}`, and checks it with [`Conversation::validate`].
+    /// Reads the JSON form, `{"messages": [...]}` or the list of messages alone, and checks it with
+    /// [`Conversation::validate`].
     ///
     /// # Errors
     /// [`HarmonyError::Json`] with line and column when it is not that form (JSON nested deeper
     /// than 127 levels included), and the errors of `validate`.
     pub fn from_json(json: &str) -> Result<Self, HarmonyError> {
-        let conversation: Self = serde_json::from_str(json)?;
+        let is_list = json.trim_start().starts_with('[');
+        let conversation = if is_list {
+            serde_json::from_str(json).map(|messages| Self { messages })
+        } else {
+            serde_json::from_str(json)
+        };
+        let conversation = conversation.map_err(HarmonyError::Json)?;
         conversation.validate()?;
         Ok(conversation)
     }
@@ -37,13 +45,18 @@ impl Conversation {
     /// but what fails here would not reach the model as its author meant.
     ///
     /// # Errors
-    /// [`HarmonyError::UnnamedTool`], [`HarmonyError::MisplacedContent`],
+    /// [`HarmonyError::UnnamedTool`], [`HarmonyError::ReservedToolName`],
+    /// [`HarmonyError::MisplacedContent`], [`HarmonyError::InvalidName`],
     /// [`HarmonyError::SchemaTooLarge`].
     pub fn validate(&self) -> Result<(), HarmonyError> {
         for (index, message) in self.messages.iter().enumerate() {
             let role = message.author.role;
-            if role == Role::Tool && message.author.name.is_none() {
-                return Err(HarmonyError::UnnamedTool { index });
+            if role == Role::Tool {
+                let name = message.author.name.as_deref().and_then(sanitize);
+                let name = name.ok_or(HarmonyError::UnnamedTool { index })?;
+                if !is_tool_name(&name) {
+                    return Err(HarmonyError::ReservedToolName { index, name });
+                }
             }
             for part in &message.content {
                 let (content, belongs) = match part {
@@ -61,8 +74,12 @@ impl Conversation {
                 }
             }
         }
-        for tool in self.namespaces().flat_map(|namespace| &namespace.tools) {
-            parameters_type(tool)?;
+        for namespace in self.namespaces() {
+            check_name("namespace", &namespace.name)?;
+            for tool in &namespace.tools {
+                check_name("tool", &tool.name)?;
+                parameters_type(tool)?;
+            }
         }
         Ok(())
     }
@@ -102,4 +119,16 @@ impl Conversation {
                 Content::Text { .. } | Content::System(_) => false,
             })
     }
+}
+
+fn check_name(what: &'static str, name: &str) -> Result<(), HarmonyError> {
+    if is_valid_name(name) {
+        return Ok(());
+    }
+    Err(HarmonyError::InvalidName {
+        what,
+        // One more shows that there are too many.
+        name: name.chars().take(MAX_NAME_CHARS + 1).collect(),
+        limit: MAX_NAME_CHARS,
+    })
 }

@@ -4,7 +4,13 @@
 //! looks like a special token would change the meaning of the header it stands in. Names come from
 //! clients and, in replayed history, from the model itself, which now and then leaks header text
 //! into a tool's name. The renderer cleans names with [`sanitize`]; the parser ends a name where
-//! [`name_end`] says.
+//! [`name_end`] says. The first word of a header says who speaks, and both sides must agree which
+//! words those are: [`is_tool_name`].
+
+use crate::message::Role;
+
+/// The channels of gpt-oss.
+pub(crate) const CHANNELS: [&str; 3] = ["analysis", "commentary", "final"];
 
 /// Whether `c` may be part of a name, a recipient, a channel or a content type.
 fn is_name_char(c: char) -> bool {
@@ -37,6 +43,34 @@ pub(crate) fn sanitize(field: &str) -> Option<String> {
     })
 }
 
+/// What `word` says if it opens a message of the assistant: `None` for any other word, and for
+/// `assistant` no channel, for a channel that channel, for `assistantfinal` the glued one.
+pub(crate) fn opens_as_assistant(word: &str) -> Option<Option<&str>> {
+    let tail = word.strip_prefix(Role::Assistant.as_str()).unwrap_or(word);
+    let channel = CHANNELS.contains(&tail).then_some(tail);
+    let is_role = tail.is_empty() && !word.is_empty();
+    (is_role || channel.is_some()).then_some(channel)
+}
+
+/// The role that opens a header as `word` or `word:name`. A tool opens its header with its own name.
+pub(crate) fn spelt_role(word: &str) -> Option<Role> {
+    let role = word.split_once(':').map_or(word, |(role, _)| role);
+    Role::from_word(role).filter(|role| *role != Role::Tool)
+}
+
+/// Whether a message to `recipient` is for no tool.
+pub(crate) fn is_role_or_all(recipient: &str) -> bool {
+    recipient == "all" || Role::from_word(recipient).is_some()
+}
+
+/// Whether a header that begins with the word `name` is that of the tool called so, and not one of
+/// a role or of the assistant.
+pub(crate) fn is_tool_name(name: &str) -> bool {
+    let is_other =
+        name.starts_with("to=") || opens_as_assistant(name).is_some() || spelt_role(name).is_some();
+    !name.is_empty() && !is_other
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +98,33 @@ mod tests {
         );
         assert_eq!(sanitize("a\nb").as_deref(), Some("a_b"));
         assert_eq!(sanitize(" Zoë-1.2:/@ ").as_deref(), Some("Zoë-1.2:/@"));
+    }
+
+    #[test]
+    fn words_that_open_the_header_of_another_are_no_names_of_tools() {
+        for name in [
+            "",
+            "to=x",
+            "system",
+            "user",
+            "assistant",
+            "developer:x",
+            "final",
+            "assistantanalysis",
+            "assistant:x",
+        ] {
+            assert!(!is_tool_name(name), "{name}");
+        }
+        for name in [
+            "functions.system",
+            "python",
+            "systems",
+            "finally",
+            "tool",
+            "final:x",
+        ] {
+            assert!(is_tool_name(name), "{name}");
+        }
     }
 
     #[test]

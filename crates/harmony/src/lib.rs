@@ -55,6 +55,8 @@
 //! | message to `all` | ends in `<|call|>` | ends in `<|end|>` |
 //! | special tokens, white space in names, recipients, channels, types | as they are | cut off at `<|`, `_` for what a header cannot hold |
 //! | tool without a name, content in the wrong role | error when rendering | rendered; error in [`Conversation::validate`] |
+//! | tool called `system`, `final` or the like | reads as that role | `functions.system`; error in [`Conversation::validate`] |
+//! | names that close their declaration | as they are | `_` for what a header cannot hold; error in [`Conversation::validate`] |
 //! | response formats | – | `# Response Formats` in the developer message |
 //!
 //! | JSON schema | library | here |
@@ -86,6 +88,7 @@
 //! | `final <|constrain|>json`, `final json` | recipient | content type |
 //! | `commentary?` | channel | `commentary` |
 //! | two channels | the first | the last that exists |
+//! | no channel in a message of the assistant | none | `commentary` with a recipient, else that of the last visible message, at first `final` |
 //! | `<|start|>`, `<|channel|>` within content | text | the next header begins |
 //! | `<|endoftext|>`, other special tokens within content | text | closes the message; left out |
 //! | names of authors other than tools | not read | read |

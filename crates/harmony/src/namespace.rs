@@ -3,10 +3,22 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// The name of a namespace or of a tool within it may have this many characters.
+pub(crate) const MAX_NAME_CHARS: usize = 64;
+
+/// Whether `name` can be declared: letters, digits, `_`, `-` and, for tools of MCP servers, `.`.
+pub(crate) fn is_valid_name(name: &str) -> bool {
+    let num_chars = name.chars().take(MAX_NAME_CHARS + 1).count();
+    (1..=MAX_NAME_CHARS).contains(&num_chars)
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
 /// A namespace of tools as a message declares it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolNamespace {
-    /// The name, as in `functions.get_weather`.
+    /// The name, as `functions` in `functions.get_weather`: letters, digits, `_`, `-` and `.`.
     pub name: String,
     /// What the tools are for.
     pub description: Option<String>,
@@ -17,7 +29,7 @@ pub struct ToolNamespace {
 /// One tool as a message declares it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolDescription {
-    /// The name without its namespace.
+    /// The name without its namespace: at most 64 letters, digits, `_`, `-` and `.`.
     pub name: String,
     /// What it does; may be empty.
     pub description: String,

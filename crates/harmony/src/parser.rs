@@ -14,7 +14,10 @@
 //!   text from the first such word on is the message's content.
 //! * between messages `<|start|>` is expected. Anything but a closing token is taken as if
 //!   `<|start|>assistant` went before it; text that cannot be a header is a message of the
-//!   assistant whose header is missing, on the channel that the user was last reading.
+//!   assistant whose header is missing.
+//! * a message of the assistant whose channel is missing is a call if it has a recipient
+//!   (`commentary`); otherwise it is on the channel that the user was last reading (`final` at
+//!   first). This is reported as [`Repair::InferredChannel`].
 //!
 //! So text is lost in two cases only, and both are reported: junk inside a header, and a header
 //! that is cut off by the end of the tokens ([`Repair::TruncatedHeader`]).
@@ -28,6 +31,7 @@ use std::mem;
 
 use crate::TokenId;
 use crate::encoding::Encoding;
+use crate::header_field::is_role_or_all;
 use crate::message::{Message, Role};
 use header::{Draft, Marker};
 use tool_names::ToolNames;
@@ -127,7 +131,7 @@ impl StreamableParser {
     pub fn close(&mut self) -> Events {
         let mut events = Events::new();
         if let State::Header(draft) = &self.state {
-            if draft.read(&self.tools, false).has_content() {
+            if draft.has_content(&draft.read(&self.tools, false)) {
                 let draft = draft.clone();
                 self.open_without_message_token(&draft, &mut events);
             } else if !draft.text().trim().is_empty() {
@@ -274,38 +278,27 @@ impl StreamableParser {
     /// Begins the content of a message whose `<|message|>` is missing.
     fn open_without_message_token(&mut self, draft: &Draft, events: &mut Events) {
         events.push(Event::Repaired(Repair::MissingMessageToken));
-        if draft.is_plain_text() {
+        let read = draft.read(&self.tools, false);
+        if draft.is_plain_text() || draft.is_text(&read) {
             let header = Header {
                 author: Role::Assistant.into(),
                 recipient: None,
-                channel: Some(self.visible_channel().to_owned()),
+                channel: None,
                 content_type: None,
             };
             self.open(header, events);
             self.append(draft.plain_bytes(), events);
             return;
         }
-        let read = draft.read(&self.tools, false);
         report_dropped(read.dropped, events);
-        let mut header = read.header;
-        if header.author.role == Role::Assistant && header.channel.is_none() {
-            let channel = if header.recipient.is_some() {
-                "commentary"
-            } else {
-                self.visible_channel()
-            };
-            header.channel = Some(channel.to_owned());
-        }
-        self.open(header, events);
+        self.open(read.header, events);
         self.append(read.rest.as_bytes(), events);
     }
 
-    fn visible_channel(&self) -> &str {
-        self.visible_channel.as_deref().unwrap_or("final")
-    }
-
+    /// Begins the content of a message.
     fn open(&mut self, mut header: Header, events: &mut Events) {
         self.repair_recipient(&mut header, events);
+        self.infer_channel(&mut header, events);
         events.push(Event::Started(header.clone()));
         let (text, decoder) = (String::new(), Utf8Decoder::default());
         self.state = State::Content {
@@ -315,12 +308,31 @@ impl StreamableParser {
         };
     }
 
+    /// Gives the assistant's message a channel: without one it would not count as an answer when it
+    /// is shown to the model again.
+    fn infer_channel(&self, header: &mut Header, events: &mut Events) {
+        if header.author.role != Role::Assistant || header.channel.is_some() {
+            return;
+        }
+        let is_call = header
+            .recipient
+            .as_deref()
+            .is_some_and(|name| !is_role_or_all(name));
+        let channel = match &self.visible_channel {
+            _ if is_call => "commentary",
+            Some(visible) => visible,
+            None => "final",
+        };
+        header.channel = Some(channel.to_owned());
+        events.push(Event::Repaired(Repair::InferredChannel(channel.to_owned())));
+    }
+
     fn repair_recipient(&self, header: &mut Header, events: &mut Events) {
         let is_assistant = header.author.role == Role::Assistant;
         let Some(recipient) = header.recipient.as_deref().filter(|_| is_assistant) else {
             return;
         };
-        if self.tools.is_empty() || Role::from_word(recipient).is_some() || recipient == "all" {
+        if self.tools.is_empty() || is_role_or_all(recipient) {
             return;
         }
         match self.tools.resolve(recipient) {

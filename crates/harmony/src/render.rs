@@ -8,10 +8,12 @@
 //! tool names in long tool loops.) Only the framing consists of special tokens: whatever comes from
 //! outside is encoded as ordinary text.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+
 use crate::conversation::Conversation;
 use crate::developer::{DeveloperContent, ResponseFormat};
 use crate::encoding::Encoding;
-use crate::header_field::sanitize;
+use crate::header_field::{is_tool_name, sanitize};
 use crate::message::{Content, Message, Role};
 use crate::system::SystemContent;
 use crate::tools::{comment, tools_section};
@@ -41,11 +43,14 @@ impl Renderer<'_> {
 
     pub(crate) fn conversation(&mut self, conversation: &Conversation) {
         let has_function_tools = conversation.has_function_tools();
-        let kept_from = analysis_kept_from(conversation);
-        for (index, message) in conversation.messages.iter().enumerate() {
-            if index >= kept_from || !is_passing_thought(message) {
-                self.message(message, has_function_tools);
-            }
+        let shown = shown_messages(conversation);
+        for (message, _) in conversation
+            .messages
+            .iter()
+            .zip(shown)
+            .filter(|(_, shown)| *shown)
+        {
+            self.message(message, has_function_tools);
         }
     }
 
@@ -143,23 +148,65 @@ fn is_final_answer(message: &Message) -> bool {
     message.author.role == Role::Assistant && message.is_on("final")
 }
 
-/// Whether the message is on the analysis channel and not one half of a function call: those stay
-/// wherever the model put them, so that no result is left without its call.
-fn is_passing_thought(message: &Message) -> bool {
+/// Which messages the model is shown: all but old reasoning. Calls of functions and their results
+/// stay, whatever channel the model put them on, and of a call and its result both are shown or
+/// neither is.
+fn shown_messages(conversation: &Conversation) -> Vec<bool> {
+    let messages = &conversation.messages;
+    let functions: HashSet<&str> = conversation
+        .namespaces()
+        .filter(|namespace| namespace.name == "functions")
+        .flat_map(|namespace| namespace.tools.iter().map(|tool| tool.name.as_str()))
+        .collect();
     let is_function = |name: &Option<String>| {
         name.as_deref()
-            .is_some_and(|name| name.starts_with("functions."))
+            .is_some_and(|name| name.starts_with("functions.") || functions.contains(name))
     };
-    message.is_on("analysis")
-        && !is_function(&message.recipient)
-        && !is_function(&message.author.name)
+    let kept_from = analysis_kept_from(conversation);
+    let mut shown: Vec<bool> = messages
+        .iter()
+        .enumerate()
+        .map(|(index, message)| {
+            let is_old_thought = index < kept_from && message.is_on("analysis");
+            let is_half_of_call =
+                is_function(&message.recipient) || is_function(&message.author.name);
+            !is_old_thought || is_half_of_call
+        })
+        .collect();
+
+    let mut open_calls: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    for (index, message) in messages.iter().enumerate() {
+        let (recipient, author) = (message.recipient.as_deref(), message.author.name.as_deref());
+        match (message.author.role, recipient, author) {
+            (Role::Assistant, Some(recipient), _) => {
+                let calls = open_calls.entry(without_namespace(recipient)).or_default();
+                calls.push_back(index);
+            }
+            (Role::Tool, _, Some(author)) => {
+                let calls = open_calls.get_mut(without_namespace(author));
+                if let Some(call) = calls.and_then(VecDeque::pop_front) {
+                    let is_shown = shown[call] || shown[index];
+                    (shown[call], shown[index]) = (is_shown, is_shown);
+                }
+            }
+            _ => {}
+        }
+    }
+    shown
 }
 
-/// `role`, `role:name`, or for a tool its name alone.
+/// The name of a function however it is written.
+fn without_namespace(name: &str) -> &str {
+    name.strip_prefix("functions.").unwrap_or(name)
+}
+
+/// `role`, `role:name`, or for a tool its name alone. A name that would be read as another author
+/// is put into the namespace `functions`.
 fn author(message: &Message) -> String {
     let role = message.author.role;
     match message.author.name.as_deref().and_then(sanitize) {
-        Some(name) if role == Role::Tool => name,
+        Some(name) if role == Role::Tool && is_tool_name(&name) => name,
+        Some(name) if role == Role::Tool => format!("functions.{name}"),
         Some(name) => format!("{role}:{name}"),
         None => role.to_string(),
     }

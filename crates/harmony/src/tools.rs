@@ -24,6 +24,7 @@ mod typescript;
 use std::collections::BTreeMap;
 
 use crate::error::HarmonyError;
+use crate::header_field::sanitize;
 use crate::namespace::{ToolDescription, ToolNamespace};
 
 pub use typescript::{MAX_DEPTH, MAX_TYPE_BYTES, MAX_TYPE_NODES};
@@ -36,7 +37,7 @@ pub(crate) fn tools_section(tools: &BTreeMap<String, ToolNamespace>) -> String {
 }
 
 fn namespace_block(namespace: &ToolNamespace) -> String {
-    let name = &namespace.name;
+    let name = declared_name(&namespace.name);
     let description = namespace.description.as_deref().unwrap_or_default();
     if namespace.tools.is_empty() {
         let lines: String = description
@@ -63,8 +64,14 @@ fn tool_declaration(tool: &ToolDescription) -> String {
     format!(
         "{}type {} = ({argument}) => any;\n\n",
         comment(&tool.description, ""),
-        tool.name
+        declared_name(&tool.name)
     )
+}
+
+/// The name, in which nothing can end the declaration. [`crate::Conversation::validate`] reports
+/// names that are changed here.
+fn declared_name(name: &str) -> String {
+    sanitize(name).unwrap_or_else(|| "_".to_owned())
 }
 
 /// The type of a tool's argument, or `None` when it takes none: no schema, an empty schema, or an

@@ -305,7 +305,7 @@ mod tests {
             name: "get_weather".to_owned(),
             arguments: "{\"city\":\"Oslo\"}".to_owned(),
         };
-        assert_eq!(answer.tool_calls, [call.clone()]);
+        assert_eq!(answer.tool_calls, std::slice::from_ref(&call));
 
         let name = "get_weather".to_owned();
         let start = parts

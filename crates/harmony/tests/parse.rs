@@ -78,7 +78,7 @@ fn parse_with_tools(text: &str, tools: &[&str]) -> (String, Vec<Repair>) {
 
 /// Where we yield something else than OpenAI's library, in its strict mode, and why. All cases that
 /// are not here must come out equal.
-const DEVIATIONS: [(&str, &str, &str); 22] = [
+const DEVIATIONS: [(&str, &str, &str); 23] = [
     (
         "final constrain json",
         "the library takes the type for a recipient, so a structured answer becomes a tool call",
@@ -129,7 +129,16 @@ const DEVIATIONS: [(&str, &str, &str); 22] = [
         "the library fails",
         r#"[assistant ch=final "hello"]"#,
     ),
-    ("channel empty", "the library fails", r#"[assistant "x"]"#),
+    (
+        "no channel",
+        "without a channel an answer would not count as one when it is shown to the model again",
+        r#"[assistant ch=final "hello"]"#,
+    ),
+    (
+        "channel empty",
+        "the library fails",
+        r#"[assistant ch=final "x"]"#,
+    ),
     (
         "channel ??",
         "what is glued to a channel is no part of its name",
@@ -283,15 +292,15 @@ fn fields_are_found_wherever_models_put_them() {
         ("final<|message|>x<|return|>", r#"[assistant ch=final "x"]"#),
         (
             "<|message|>t<|end|><|start|>commentary to=functions.f<|message|>{}<|call|>",
-            r#"[assistant "t"] [assistant ch=commentary to=functions.f "{}"]"#,
+            r#"[assistant ch=final "t"] [assistant ch=commentary to=functions.f "{}"]"#,
         ),
         (
             "<|message|>t<|end|><|message|>x<|return|>",
-            r#"[assistant "t"] [assistant "x"]"#,
+            r#"[assistant ch=final "t"] [assistant ch=final "x"]"#,
         ),
         (
             "<|message|>t<|end|> to=python<|channel|>analysis code<|message|>1<|call|>",
-            r#"[assistant "t"] [assistant ch=analysis to=python ct=code "1"]"#,
+            r#"[assistant ch=final "t"] [assistant ch=analysis to=python ct=code "1"]"#,
         ),
         // Names of authors.
         (
@@ -311,7 +320,10 @@ fn fields_are_found_wherever_models_put_them() {
             "<|channel|>final the answer is<|message|>x<|end|>",
             r#"[assistant ch=final "x"]"#,
         ),
-        ("<|channel|>??<|message|>x<|end|>", r#"[assistant "x"]"#),
+        (
+            "<|channel|>??<|message|>x<|end|>",
+            r#"[assistant ch=final "x"]"#,
+        ),
         (
             "<|channel|>foo<|channel|>final<|channel|>bar<|message|>x<|end|>",
             r#"[assistant ch=final "x"]"#,
@@ -352,6 +364,28 @@ fn a_header_without_message_token_leaves_its_words_as_content() {
             "<|channel|>commentary to=functions.f<|call|>",
             r#"[assistant ch=commentary to=functions.f ""]"#,
         ),
+        // On the channel of the answer nobody is called: these are words of the answer.
+        (
+            "<|channel|>final functions.get_weather was called.<|return|>",
+            r#"[assistant ch=final "functions.get_weather was called."]"#,
+        ),
+        (
+            "<|channel|>final to=be or not to be<|return|>",
+            r#"[assistant ch=final "to=be or not to be"]"#,
+        ),
+        // On the others a name without `to=` calls when arguments can follow it.
+        (
+            "<|channel|>commentary functions.f {\"a\": 1}<|call|>",
+            r#"[assistant ch=commentary to=functions.f "{\"a\": 1}"]"#,
+        ),
+        (
+            "<|channel|>commentary functions.f json {}<|call|>",
+            r#"[assistant ch=commentary to=functions.f ct=json "{}"]"#,
+        ),
+        (
+            "<|channel|>analysis functions.f is what I need.<|end|>",
+            r#"[assistant ch=analysis "functions.f is what I need."]"#,
+        ),
         ("<|return|>", ""),
         ("<|start|>assistant<|end|><|end|><|return|>", ""),
     ] {
@@ -383,6 +417,163 @@ fn text_without_a_header_goes_where_the_user_was_reading() {
     assert_eq!(
         parse("<|channel|>analysis<|message|>hm<|end|>so it is"),
         r#"[assistant ch=analysis "hm"] [assistant ch=final "so it is"]"#
+    );
+}
+
+#[test]
+fn text_that_begins_with_a_header_word_stays_whole() {
+    for text in [
+        "analysis of",
+        "assistant is here",
+        "assistant is",
+        "final answer: 42",
+        "final ans",
+        "functions.f is good",
+        "json is it",
+    ] {
+        for end in ["", "<|return|>", "<|end|>", "<|start|>"] {
+            assert_eq!(
+                parse(&format!("{text}{end}")),
+                format!("[assistant ch=final {text:?}]"),
+                "{text}{end}"
+            );
+        }
+    }
+    // Header words alone are a header, and so is what calls a tool.
+    for (text, expected) in [
+        ("final<|return|>", r#"[assistant ch=final ""]"#),
+        (
+            "assistantfinal hello<|return|>",
+            r#"[assistant ch=final "hello"]"#,
+        ),
+        (
+            "functions.f {\"a\": 1}<|call|>",
+            r#"[assistant ch=commentary to=functions.f "{\"a\": 1}"]"#,
+        ),
+        (
+            "commentary to=functions.f {}<|call|>",
+            r#"[assistant ch=commentary to=functions.f "{}"]"#,
+        ),
+    ] {
+        assert_eq!(parse(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_answer_after_a_bare_start_is_no_message_of_a_tool() {
+    for text in [
+        "Sure. It is 4.",
+        "Done.",
+        "final answer: 42",
+        "functions.get_weather was called.",
+        "get_weather is a tool.",
+        "python is a language",
+    ] {
+        let (messages, _) = parse_with_tools(
+            &format!("<|start|>{text}<|return|>"),
+            &["functions.get_weather", "python"],
+        );
+        assert_eq!(messages, format!("[assistant ch=final {text:?}]"));
+    }
+    // With the rest of a header, or `<|message|>`, it is one.
+    for (text, expected) in [
+        (
+            "<|start|>python<|channel|>analysis 3<|end|>",
+            r#"[tool:python ch=analysis "3"]"#,
+        ),
+        (
+            "<|start|>get_weather to=assistant {}<|end|>",
+            r#"[tool:get_weather to=assistant "{}"]"#,
+        ),
+        (
+            "<|start|>functions.other<|channel|>commentary {}<|end|>",
+            r#"[tool:functions.other ch=commentary "{}"]"#,
+        ),
+        ("<|start|>Sure.<|message|>4<|end|>", r#"[tool:Sure. "4"]"#),
+    ] {
+        let (messages, _) = parse_with_tools(text, &["functions.get_weather", "python"]);
+        assert_eq!(messages, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_missing_channel_is_inferred_and_reported() {
+    let inferred = |channel: &str| Repair::InferredChannel(channel.to_owned());
+    for (text, expected, channel) in [
+        (
+            "<|channel|>analysis<|message|>t<|end|><|message|>The answer<|return|>",
+            r#"[assistant ch=analysis "t"] [assistant ch=final "The answer"]"#,
+            "final",
+        ),
+        (
+            "<|channel|><|message|>y<|return|>",
+            r#"[assistant ch=final "y"]"#,
+            "final",
+        ),
+        (
+            "<|channel|>commentary<|message|>p<|end|><|message|>q<|end|>",
+            r#"[assistant ch=commentary "p"] [assistant ch=commentary "q"]"#,
+            "commentary",
+        ),
+        (
+            " to=functions.f<|message|>{}<|call|>",
+            r#"[assistant ch=commentary to=functions.f "{}"]"#,
+            "commentary",
+        ),
+        (
+            " to=user<|message|>hi<|end|>",
+            r#"[assistant ch=final to=user "hi"]"#,
+            "final",
+        ),
+    ] {
+        let (messages, repairs) = parse_with_tools(text, &[]);
+        assert_eq!(messages, expected, "{text}");
+        assert_eq!(repairs, [inferred(channel)], "{text}");
+    }
+    // Others have no channel to infer.
+    let (messages, repairs) = parse_with_tools("<|end|><|start|>user<|message|>hi<|end|>", &[]);
+    assert_eq!((messages.as_str(), repairs), (r#"[user "hi"]"#, vec![]));
+}
+
+#[test]
+fn the_bare_name_of_a_declared_tool_is_its_recipient() {
+    for (header, expected) in [
+        (
+            "commentary get_weather <|constrain|>json",
+            "ch=commentary to=functions.get_weather ct=<|constrain|>json",
+        ),
+        (
+            "commentary get_weather",
+            "ch=commentary to=functions.get_weather",
+        ),
+        (
+            "commentary Get-Weather json",
+            "ch=commentary to=functions.get_weather ct=json",
+        ),
+        // `json` is a type even where a tool is called so.
+        ("commentary json", "ch=commentary ct=json"),
+        // What can mean a tool is no content type.
+        ("commentary get_wea", "ch=commentary"),
+        (
+            "commentary to=functions.get_weather get_weather",
+            "ch=commentary to=functions.get_weather",
+        ),
+        // What cannot, is.
+        ("commentary yaml", "ch=commentary ct=yaml"),
+    ] {
+        let (messages, _) = parse_with_tools(
+            &format!("<|channel|>{header}<|message|>{{}}<|call|>"),
+            &["functions.get_weather", "functions.json"],
+        );
+        assert_eq!(messages, format!("[assistant {expected} \"{{}}\"]"));
+    }
+    let (messages, _) = parse_with_tools(
+        "<|channel|>commentary get_weather {}<|call|>",
+        &["functions.get_weather"],
+    );
+    assert_eq!(
+        messages,
+        r#"[assistant ch=commentary to=functions.get_weather "{}"]"#
     );
 }
 
@@ -445,7 +636,7 @@ fn bytes_that_are_no_text_do_not_leak_into_the_next_message() {
     let messages = Encoding::gpt_oss().parse(&tokens, ParserOptions::default());
     assert_eq!(
         show(&messages),
-        "[assistant \" \u{FFFD} \u{FFFD}\"] [assistant \"Hi\"]"
+        "[assistant ch=final \" \u{FFFD} \u{FFFD}\"] [assistant ch=final \"Hi\"]"
     );
 }
 
@@ -501,6 +692,16 @@ fn of_two_recipients_the_declared_one_counts() {
         messages,
         r#"[assistant ch=commentary to=functions.get_weather "{}"]"#
     );
+    // A role is no tool, though a tool's name begins so.
+    let (messages, repairs) = parse_with_tools(
+        " to=functions.get_weather<|channel|>commentary to=assistant<|message|>{}<|call|>",
+        &["functions.get_weather", "functions.assistant_search"],
+    );
+    assert_eq!(
+        messages,
+        r#"[assistant ch=commentary to=functions.get_weather "{}"]"#
+    );
+    assert_eq!(repairs, [Repair::DroppedText("assistant".to_owned())]);
 }
 
 #[test]

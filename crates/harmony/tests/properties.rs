@@ -124,10 +124,14 @@ fn assert_clean(message: &Message) {
 fn any_message() -> impl Strategy<Value = Message> {
     let name = || "[a-z][a-zA-Z0-9_.-]{0,10}";
     let role = select(&[Role::User, Role::Assistant, Role::System, Role::Developer][..]);
+    let is_free = |name: &String| !stands_for_another(name);
     let author = prop_oneof![
         2 => role.prop_map(Author::from),
         1 => name().prop_map(|name| Author::named(Role::User, name)),
-        2 => name().prop_map(|name| Author::named(Role::Tool, format!("functions.{name}"))),
+        1 => name().prop_map(|name| Author::named(Role::Tool, format!("functions.{name}"))),
+        1 => name()
+            .prop_filter("a role", is_free)
+            .prop_map(|name| Author::named(Role::Tool, name)),
     ];
     let channel = select(&["analysis", "commentary", "final"][..]).prop_map(str::to_owned);
     let content_type = select(&["<|constrain|>json", "code", "text/x-diff"][..]);
@@ -151,16 +155,31 @@ fn any_message() -> impl Strategy<Value = Message> {
         option::of(content_type),
         text,
     )
-        .prop_map(|(author, recipient, channel, content_type, text)| Message {
-            author,
-            recipient: recipient.filter(|name| name != "all"),
-            // A type by itself would be read as a channel or a recipient: it needs its place.
-            content_type: content_type
-                .filter(|_| channel.is_some())
-                .map(str::to_owned),
-            content: vec![Content::text(text)],
-            channel,
+        .prop_map(|(author, recipient, channel, content_type, text)| {
+            // The assistant's messages are given a channel when they are read.
+            let needs_channel = author.role == Role::Assistant && channel.is_none();
+            let channel = channel.or(needs_channel.then(|| "final".to_owned()));
+            Message {
+                author,
+                recipient: recipient.filter(|name| name != "all"),
+                // A type by itself would be read as a channel or a recipient: it needs its place.
+                content_type: content_type
+                    .filter(|_| channel.is_some())
+                    .map(str::to_owned),
+                content: vec![Content::text(text)],
+                channel,
+            }
         })
+}
+
+/// Whether a header that begins with this word is that of a role or of the assistant.
+fn stands_for_another(name: &str) -> bool {
+    let word = name.split(':').next().unwrap_or_default();
+    let is_channel = |word: &str| ["analysis", "commentary", "final"].contains(&word);
+    ["system", "developer", "user", "assistant"].contains(&word)
+        || is_channel(name)
+        || name.strip_prefix("assistant").is_some_and(is_channel)
+        || name.starts_with("to=")
 }
 
 proptest! {
@@ -251,6 +270,36 @@ proptest! {
         let repairs: Vec<&Event> =
             events.iter().filter(|event| matches!(event, Event::Repaired(_))).collect();
         prop_assert!(repairs.is_empty(), "{:?}", repairs);
+    }
+
+    #[test]
+    fn no_name_of_a_tool_makes_its_message_anybody_elses(
+        name in prop_oneof![
+            any::<String>(),
+            vec(
+                select(
+                    &["system", "user", "assistant", "final", "analysis", "tool", "to=", ":", "x",
+                      " ", ".", "functions", "<|message|>", "<|end|>", "\n"][..],
+                ),
+                0..4,
+            )
+            .prop_map(|parts| parts.concat()),
+        ],
+        channel in option::of(select(&["analysis", "commentary", "final"][..])),
+    ) {
+        let mut message = Message::new(Author::named(Role::Tool, name.as_str()), "x");
+        message.channel = channel.map(str::to_owned);
+        let tokens = ENCODING.render(&message);
+        let options = ParserOptions { start: ParserStart::Message, ..ParserOptions::default() };
+        let parsed = ENCODING.parse(&tokens, options);
+        prop_assert_eq!(parsed.len(), 1);
+        prop_assert_eq!(parsed[0].author.role, Role::Tool);
+        prop_assert_eq!(&parsed[0].channel, &message.channel);
+        prop_assert_eq!((&parsed[0].recipient, &parsed[0].content), (&None, &message.content));
+        if !stands_for_another(&name) && name.chars().all(|c| c.is_alphanumeric() || c == '.') {
+            let name = Some(name).filter(|name| !name.is_empty());
+            prop_assert_eq!(&parsed[0].author.name, &name.or(Some("tool".to_owned())));
+        }
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub enum Repair {
     TruncatedHeader(String),
     /// The header had no `<|message|>`, or there was none at all.
     MissingMessageToken,
+    /// The assistant's header named no channel; the message was taken to be on this one.
+    InferredChannel(String),
     /// A special token without meaning at its place was left out.
     StrayToken(TokenId),
     /// An id that is not in the vocabulary.

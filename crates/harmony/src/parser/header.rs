@@ -8,6 +8,7 @@ mod reader;
 
 use self::reader::Reader;
 use super::tool_names::ToolNames;
+use crate::header_field::CHANNELS;
 use crate::message::Author;
 
 /// Who speaks to whom on which channel, and what kind of content follows.
@@ -22,9 +23,6 @@ pub struct Header {
     /// What the content is, such as `<|constrain|>json` or `code`.
     pub content_type: Option<String>,
 }
-
-/// The channels of gpt-oss.
-const CHANNELS: [&str; 3] = ["analysis", "commentary", "final"];
 
 /// Words that name a content type even where other words stand unexplained.
 const TYPES: [&str; 2] = ["json", "code"];
@@ -147,10 +145,42 @@ impl Draft {
     /// fits nowhere on it is the content whose `<|message|>` is missing.
     pub(super) fn read(&self, tools: &ToolNames, has_content_after: bool) -> ReadHeader {
         let mut reader = Reader::new(tools, self.is_assistant, has_content_after);
-        for (marker, bytes) in &self.segments {
-            reader.segment(*marker, &String::from_utf8_lossy(bytes));
+        for (index, (marker, bytes)) in self.segments.iter().enumerate() {
+            let is_last = index + 1 == self.segments.len();
+            reader.segment(*marker, &String::from_utf8_lossy(bytes), is_last);
         }
         reader.finish()
+    }
+
+    /// Whether this broken-off header, read as `read`, is none, but text that begins with a header
+    /// word: there is no special token in it, it neither says who speaks nor calls a tool, and it
+    /// does not consist of header words alone.
+    pub(super) fn is_text(&self, read: &ReadHeader) -> bool {
+        self.segments.len() == 1
+            && !read.names_author
+            && read.header.recipient.is_none()
+            && !read.rest.trim().is_empty()
+    }
+
+    /// Whether the rest of this header, which the end of the tokens cut off and which reads as
+    /// `read`, is content whose `<|message|>` is missing, and not the beginning of a field: it is if
+    /// it has several words, or one with which no field begins that could stand there.
+    pub(super) fn has_content(&self, read: &ReadHeader) -> bool {
+        let mut words = read.rest.split_whitespace();
+        match (words.next(), words.next()) {
+            (None, _) => false,
+            (Some(_), Some(_)) => true,
+            (Some(word), None) => {
+                let begins = |fields: &[&str]| fields.iter().any(|field| field.starts_with(word));
+                if begins(&["to="]) || begins(&TYPES) {
+                    return false;
+                }
+                // In the place of the author or of the channel any word may be cut off.
+                let is_open_author = !self.is_assistant && !read.names_author;
+                let is_open_field = is_open_author || self.segments.len() > 1 || begins(&CHANNELS);
+                read.header.channel.is_some() || !is_open_field
+            }
+        }
     }
 }
 
@@ -164,24 +194,6 @@ pub(super) struct ReadHeader {
     pub(super) rest: String,
     /// Words that fit nowhere, and fields that were named twice and did not count.
     pub(super) dropped: String,
-}
-
-impl ReadHeader {
-    /// Whether the rest of a header that was cut off is content whose `<|message|>` is missing,
-    /// and not the beginning of a field: it is if it has several words, or if the channel is known
-    /// and no field begins so.
-    pub(super) fn has_content(&self) -> bool {
-        let mut words = self.rest.split_whitespace();
-        match (words.next(), words.next()) {
-            (None, _) => false,
-            (Some(_), Some(_)) => true,
-            (Some(word), None) => {
-                let begins_field = ["to="]
-                    .iter()
-                    .chain(&TYPES)
-                    .any(|field| field.starts_with(word));
-                self.header.channel.is_some() && !begins_field
-            }
-        }
-    }
+    /// The first word says who speaks: a role, a tool, or `assistant` with a channel glued to it.
+    pub(super) names_author: bool,
 }

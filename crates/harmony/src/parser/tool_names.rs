@@ -1,5 +1,7 @@
 //! Which declared tool a recipient means.
 
+use std::collections::HashSet;
+
 /// The recipients by which a conversation's tools are addressed, such as `functions.get_weather`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ToolNames {
@@ -20,7 +22,10 @@ const GLUED: [&str; 6] = [
 const MIN_PREFIX_CHARS: usize = 4;
 
 impl ToolNames {
-    pub(super) fn new(names: Vec<String>) -> Self {
+    /// The names, each once: two messages may declare the same tool.
+    pub(super) fn new(mut names: Vec<String>) -> Self {
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
         Self { names }
     }
 
@@ -28,23 +33,34 @@ impl ToolNames {
         self.names.is_empty()
     }
 
-    pub(super) fn contains(&self, recipient: &str) -> bool {
-        self.names.iter().any(|name| name == recipient)
+    /// The one declared name that `word` is as a whole. It may lack or repeat the namespace, and mix
+    /// up `-`, `_` and case.
+    pub(super) fn named(&self, word: &str) -> Option<&str> {
+        let wanted = fold(word);
+        self.exact(word)
+            .or_else(|| self.first_fit(&[&|name| name == wanted]))
     }
 
-    /// The one declared name that `recipient` can mean. It may lack or repeat the namespace, mix up
-    /// `-`, `_` and case, break off early, or have a header word glued to it. The first of these
-    /// readings that fits any name decides; when it fits two, none is chosen.
+    /// The one declared name that `recipient` can mean. Beyond [`named`](Self::named) it may break
+    /// off early, or have a header word glued to it.
     pub(super) fn resolve(&self, recipient: &str) -> Option<&str> {
-        if let Some(exact) = self.names.iter().find(|name| *name == recipient) {
-            return Some(exact);
-        }
         let wanted = fold(recipient);
-        let readings: [&dyn Fn(&str) -> bool; 3] = [
-            &|name| name == wanted,
-            &|name| is_glued(&wanted, name),
-            &|name| wanted.chars().count() >= MIN_PREFIX_CHARS && name.starts_with(&wanted),
-        ];
+        self.exact(recipient).or_else(|| {
+            self.first_fit(&[
+                &|name| name == wanted,
+                &|name| is_glued(&wanted, name),
+                &|name| wanted.chars().count() >= MIN_PREFIX_CHARS && name.starts_with(&wanted),
+            ])
+        })
+    }
+
+    fn exact(&self, word: &str) -> Option<&str> {
+        let mut names = self.names.iter().map(String::as_str);
+        names.find(|name| *name == word)
+    }
+
+    /// The first reading that fits any name, folded, decides; when it fits two, none is chosen.
+    fn first_fit(&self, readings: &[&dyn Fn(&str) -> bool]) -> Option<&str> {
         for fits in readings {
             let mut fitting = self.names.iter().filter(|name| fits(&fold(name)));
             if let Some(first) = fitting.next() {
@@ -122,6 +138,31 @@ mod tests {
             resolve(&["functions.a-b", "functions.a_b"], "functions.a_b").as_deref(),
             Some("functions.a_b")
         );
+    }
+
+    #[test]
+    fn a_tool_that_is_declared_twice_is_one_tool() {
+        let names = ["functions.get_weather", "functions.get_weather"];
+        for written in ["get_weather", "functions.get_wea", "get-weatherjson"] {
+            assert_eq!(
+                resolve(&names, written).as_deref(),
+                Some("functions.get_weather"),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_whole_names_are_named() {
+        let names = ToolNames::new(vec!["functions.get_weather".to_owned()]);
+        for (word, is_named) in [
+            ("functions.get_weather", true),
+            ("get-Weather", true),
+            ("get_wea", false),
+            ("get_weatherjson", false),
+        ] {
+            assert_eq!(names.named(word).is_some(), is_named, "{word}");
+        }
     }
 
     #[test]

@@ -322,8 +322,9 @@ fn well_formed_message() -> impl Strategy<Value = Vec<Part>> {
     );
     let recipient = option::of((name(), any::<bool>()));
     let end = select(&["<|end|>", "<|call|>", "<|return|>"][..]);
+    // Without a channel the library leaves the message of the assistant without one.
     (
-        option::of(channel()),
+        channel(),
         recipient,
         option::of(content_type()),
         any::<bool>(),
@@ -341,10 +342,8 @@ fn well_formed_message() -> impl Strategy<Value = Vec<Part>> {
             let is_first = recipient.is_some_and(|(_, is_first)| is_first);
             parts.extend(to.clone().filter(|_| is_first));
             let has_recipient = to.is_some();
-            if let Some(channel) = channel {
-                parts.push(Part::Special("<|channel|>"));
-                parts.push(Part::Text(channel));
-            }
+            parts.push(Part::Special("<|channel|>"));
+            parts.push(Part::Text(channel));
             parts.extend(to.filter(|_| !is_first));
             // Without a recipient the library takes the type for one.
             if let Some(content_type) = content_type.filter(|_| has_recipient) {

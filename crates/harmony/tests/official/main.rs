@@ -128,8 +128,11 @@ proptest! {
     fn content_that_is_no_utf8_streams_to_the_same_text(
         ids in prop::collection::vec(0..199_998u32, 0..60),
     ) {
+        let header = OURS.render(&Message::assistant("final", ""));
         let special = OURS.special_tokens();
-        let tokens: Vec<TokenId> = [special.message].into_iter().chain(ids).collect();
+        let mut tokens: Vec<TokenId> = header[2..].to_vec();
+        tokens.retain(|&token| token != special.end);
+        tokens.extend(ids);
         let library = library_parses(&tokens, ParserStart::AfterAssistant);
         prop_assert_eq!(Some(we_parse(&tokens, ParserStart::AfterAssistant)), library);
     }

@@ -76,7 +76,9 @@ pub(crate) fn is_sound(parsed: &Value, text: &str) -> bool {
     };
     parsed.as_array().expect("a list").iter().all(|message| {
         let field = |key: &str| message[key].as_str();
+        let is_assistant = field("role") == Some("assistant");
         field("content").is_some_and(|content| !content.contains("<|"))
+            && (field("channel").is_some() || !is_assistant)
             && field("name").is_none_or(|name| is_word(name) && !begins_header(name))
             && field("channel")
                 .is_none_or(|channel| ["analysis", "commentary", "final"].contains(&channel))

@@ -1,7 +1,9 @@
 //! Reads the fields of a header.
 
-use super::{CHANNELS, Header, Marker, ReadHeader, TYPES};
-use crate::header_field::name_end;
+use super::{Header, Marker, ReadHeader, TYPES};
+use crate::header_field::{
+    CHANNELS, is_role_or_all, is_tool_name, name_end, opens_as_assistant, spelt_role,
+};
 use crate::message::{Author, Role};
 use crate::parser::tool_names::ToolNames;
 
@@ -10,6 +12,7 @@ pub(super) struct Reader<'a> {
     tools: &'a ToolNames,
     has_content_after: bool,
     author: Option<Author>,
+    names_author: bool,
     recipients: Vec<String>,
     channels: Vec<String>,
     types: Vec<String>,
@@ -23,6 +26,7 @@ impl<'a> Reader<'a> {
             tools,
             has_content_after,
             author: is_assistant.then(|| Role::Assistant.into()),
+            names_author: false,
             recipients: Vec::new(),
             channels: Vec::new(),
             types: Vec::new(),
@@ -30,11 +34,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads what follows one marker.
-    pub(super) fn segment(&mut self, marker: Marker, text: &str) {
+    /// Reads what follows one marker; another marker follows it unless `is_last`.
+    pub(super) fn segment(&mut self, marker: Marker, text: &str, is_last: bool) {
         let text = text.trim_start();
         let mut text = match marker {
-            Marker::Start => self.role(text),
+            Marker::Start => self.role(text, is_last),
             Marker::Channel => self.channel(text),
             Marker::Constrain => self.constrained_type(text),
         };
@@ -55,51 +59,49 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the role, unless it is known, and returns what follows.
-    fn role<'t>(&mut self, text: &'t str) -> &'t str {
+    fn role<'t>(&mut self, text: &'t str, is_last: bool) -> &'t str {
         let name = &text[..name_end(text)];
         let after = &text[name.len()..];
-        if self.author.is_some() {
-            // A model may repeat the word that the prompt ended in.
-            return if self.opens_as_assistant(name) {
-                after
-            } else {
-                text
-            };
-        }
-        if name.is_empty() || name.starts_with("to=") {
+        // A model may repeat the word that the prompt ended in.
+        let is_repeated = self.author.is_some();
+        if let Some(channel) = opens_as_assistant(name) {
+            // `final` and the repeated `assistant` may also be the first word of a text.
+            let is_word = channel == Some(name) || (is_repeated && channel.is_none());
+            self.names_author = !is_word;
+            self.channels.extend(channel.map(str::to_owned));
             self.author = Some(Role::Assistant.into());
+            return after;
+        }
+        if is_repeated {
             return text;
         }
-        if self.opens_as_assistant(name) {
-            self.author = Some(Role::Assistant.into());
-            return after;
-        }
-        let (word, author_name) = name.split_once(':').unwrap_or((name, ""));
-        if let Some(role) = Role::from_word(word).filter(|role| *role != Role::Tool) {
-            let author_name = Some(author_name).filter(|name| !name.is_empty());
-            self.author = Some(Author {
+        let author = if let Some(role) = spelt_role(name) {
+            let author_name = name.split_once(':').map(|(_, author_name)| author_name);
+            Author {
                 role,
-                name: author_name.map(str::to_owned),
-            });
-            return after;
-        }
-        // Any other word is the name of a tool, unless it is content whose header is missing.
-        if self.has_content_after || name.contains('.') || self.tools.contains(name) {
-            self.author = Some(Author::named(Role::Tool, name));
-            return after;
-        }
-        self.author = Some(Role::Assistant.into());
-        text
+                name: author_name
+                    .filter(|name| !name.is_empty())
+                    .map(str::to_owned),
+            }
+        } else if is_tool_name(name)
+            && (self.has_content_after || self.is_tool_header(name, after, is_last))
+        {
+            Author::named(Role::Tool, name)
+        } else {
+            self.author = Some(Role::Assistant.into());
+            return text;
+        };
+        self.names_author = true;
+        self.author = Some(author);
+        after
     }
 
-    /// Whether `word` is `assistant`, a channel where that word is missing, or both run together
-    /// as in `assistantfinal`. Takes the channel.
-    fn opens_as_assistant(&mut self, word: &str) -> bool {
-        let tail = word.strip_prefix(Role::Assistant.as_str()).unwrap_or(word);
-        if CHANNELS.contains(&tail) {
-            self.channels.push(tail.to_owned());
-        }
-        tail.is_empty() || CHANNELS.contains(&tail)
+    /// Whether `name` opens the broken-off header of a tool's message, and is not the first word of
+    /// an answer whose header is missing: it must look like a tool, and what follows like a header.
+    fn is_tool_header(&self, name: &str, after: &str, is_last: bool) -> bool {
+        let after = after.trim_start();
+        (self.tools.named(name).is_some() || has_known_namespace(name))
+            && (after.starts_with("to=") || (after.is_empty() && !is_last))
     }
 
     /// Reads the word behind `<|channel|>` and returns what follows.
@@ -145,6 +147,11 @@ impl<'a> Reader<'a> {
 
     /// Reads one field at the start of `text` and returns what follows, or `None` if there is none.
     fn field<'t>(&mut self, text: &'t str) -> Option<&'t str> {
+        // Where `<|message|>` is missing, the answer itself follows its channel.
+        let is_answer = self.channels.last().is_some_and(|last| last == "final");
+        if is_answer && !self.has_content_after {
+            return None;
+        }
         if let Some(after) = text.strip_prefix("to=") {
             let after = after.trim_start();
             let name = &after[..name_end(after)];
@@ -155,10 +162,10 @@ impl<'a> Reader<'a> {
         }
         let name = &text[..name_end(text)];
         let after = &text[name.len()..];
-        let is_bare_recipient = self.tools.contains(name)
-            || ["functions.", "browser."]
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
+        // A name without `to=` may also be a word of the content.
+        let is_bare_recipient = (has_known_namespace(name) || self.tools.named(name).is_some())
+            && !TYPES.contains(&name)
+            && (self.has_content_after || begins_arguments(after));
         if self.recipients.is_empty() && is_bare_recipient {
             self.recipients.push(name.to_owned());
             return Some(after);
@@ -186,7 +193,7 @@ impl<'a> Reader<'a> {
         self.take_unknown_type();
         let mut dropped = Vec::new();
         // Of several channels the last that exists counts, of several recipients the last that was
-        // declared.
+        // declared. A role is no tool, whatever tool's name begins with that word.
         let channel = choose_last(
             self.channels,
             |channel| CHANNELS.contains(&channel),
@@ -194,7 +201,7 @@ impl<'a> Reader<'a> {
         );
         let recipient = choose_last(
             self.recipients,
-            |name| self.tools.resolve(name).is_some(),
+            |name| !is_role_or_all(name) && self.tools.resolve(name).is_some(),
             &mut dropped,
         );
         let content_type = choose_last(
@@ -220,10 +227,11 @@ impl<'a> Reader<'a> {
             },
             rest,
             dropped: dropped.join(" "),
+            names_author: self.names_author,
         }
     }
 
-    /// A single word that fits nowhere is a type we do not know.
+    /// A single word that fits nowhere is a type we do not know, unless it can mean a tool.
     fn take_unknown_type(&mut self) {
         let has_place = !self.channels.is_empty() || !self.recipients.is_empty();
         if !self.has_content_after || !has_place || !self.types.is_empty() {
@@ -232,10 +240,32 @@ impl<'a> Reader<'a> {
         if let [word] = self.rest.as_slice()
             && word.starts_with(char::is_alphabetic)
             && name_end(word) == word.len()
+            && self.tools.resolve(word).is_none()
         {
             self.types.append(&mut self.rest);
         }
     }
+}
+
+/// Whether `name` is in a namespace of tools that the models were trained with.
+fn has_known_namespace(name: &str) -> bool {
+    ["functions.", "browser."]
+        .iter()
+        .any(|namespace| name.starts_with(namespace))
+}
+
+/// Whether what follows the bare name of a tool in a broken-off header can be the rest of a call:
+/// nothing, another field, or JSON.
+fn begins_arguments(text: &str) -> bool {
+    let text = text.trim_start();
+    let word = &text[..name_end(text)];
+    let is_type = TYPES.contains(&word);
+    let text = if is_type {
+        text[word.len()..].trim_start()
+    } else {
+        text
+    };
+    text.is_empty() || text.starts_with(['{', '[']) || text.starts_with("to=")
 }
 
 /// The last candidate that is good, else the last. The others are dropped.
