@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Score(ScoreArgs),
     Synth(SynthArgs),
     Harmony(HarmonyArgs),
+    Keys(KeysArgs),
 }
 
 /// Where the model comes from and how it is run.
@@ -248,4 +249,69 @@ pub(crate) enum HarmonyCommand {
         #[arg(long)]
         decode: bool,
     },
+}
+
+/// Make, list and revoke the keys that callers of the server present
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  KEY=$(freeway keys create --name laptop --expires 90)
+  freeway keys list
+  freeway keys revoke key_9fT2LkQ7ZbXe
+
+Exit codes: 0 done, 1 failed, 2 wrong command line.")]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it, this once; what is kept is its hash
+    Create {
+        /// What the key is for, to recognise it by
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+
+        /// Refuse the key after so many days, or from the beginning of a date in UTC on [default:
+        /// never]
+        #[arg(long, value_name = "DAYS|YYYY-MM-DD", allow_hyphen_values = true)]
+        expires: Option<String>,
+    },
+    /// Print all keys, the newest first
+    List {
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Refuse a key from now on
+    Revoke {
+        /// The id of the key, `key_` and 12 characters, as `freeway keys list` shows it
+        id: String,
+    },
+}
+
+/// Where keys and the log of requests are kept.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The database of keys and requests, sqlite:PATH [default: freeway/freeway.db in the user's
+    /// data directory]
+    #[arg(
+        long,
+        env = "FREEWAY_STORE",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
+    store: Option<String>,
+}
+
+impl StoreArgs {
+    /// The store that was named. An empty variable is one that is not set.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.store.as_deref().filter(|url| !url.is_empty())
+    }
 }

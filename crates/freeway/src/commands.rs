@@ -2,5 +2,6 @@
 
 pub(crate) mod chat;
 pub(crate) mod harmony;
+pub(crate) mod keys;
 pub(crate) mod score;
 pub(crate) mod synth;

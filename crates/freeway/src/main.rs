@@ -9,6 +9,7 @@
 
 mod args;
 mod commands;
+mod data_dir;
 mod hub_cache;
 mod input;
 mod interrupt;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Score(args) => commands::score::run(args),
         Command::Synth(args) => commands::synth::run(args),
         Command::Harmony(args) => commands::harmony::run(args),
+        Command::Keys(args) => commands::keys::run(args),
     };
     result.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {

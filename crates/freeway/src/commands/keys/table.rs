@@ -1,0 +1,78 @@
+//! Columns that line up in a terminal, whatever script the text is in.
+
+use unicode_width::UnicodeWidthStr;
+
+/// One line for the header and one for each row, the columns two spaces apart.
+pub(super) fn render<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let lines: Vec<[String; N]> = std::iter::once(header.map(str::to_owned))
+        .chain(rows)
+        .map(|row| row.map(|cell| printable(&cell)))
+        .collect();
+    let mut widths = [0; N];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.width().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for line in &lines {
+        let mut padding = 0;
+        for (width, cell) in widths.iter().zip(line) {
+            text.extend(std::iter::repeat_n(' ', padding));
+            text.push_str(cell);
+            padding = width - cell.width() + 2;
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
+    }
+    text
+}
+
+/// The text without what moves the cursor or reverses the writing.
+pub(super) fn printable(text: &str) -> String {
+    let moves = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|c| if moves(c) { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cells: [&str; 3]) -> [String; 3] {
+        cells.map(str::to_owned)
+    }
+
+    #[test]
+    fn columns_line_up_and_lines_end_without_spaces() {
+        let text = render(
+            ["ID", "NAME", "STATE"],
+            [
+                row(["key_1", "", "active"]),
+                row(["key_22", "Ada's", ""]),
+                row(["k", "北京", "expired"]),
+            ],
+        );
+        let expected = "\
+ID      NAME   STATE
+key_1          active
+key_22  Ada's
+k       北京   expired
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_a_name_contains_cannot_reach_the_terminal() {
+        let text = render(["A", "B", "C"], [row(["\x1b[2J", "a\nb", "\u{202e}c\r"])]);
+        assert_eq!(text.lines().count(), 2, "{text:?}");
+        assert!(!text.contains(['\x1b', '\r', '\u{202e}']), "{text:?}");
+    }
+}
