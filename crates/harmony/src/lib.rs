@@ -67,7 +67,9 @@
 //! | type `null` | `any` | `null` |
 //! | properties or items without a type | `any` | object, array |
 //! | items or properties in a list of types | lost | kept |
-//! | `additionalProperties` with a schema | lost | `[key: string]: type` |
+//! | `additionalProperties` with a schema or `true`, `patternProperties` | lost | `[key: string]: type` |
+//! | required, but no property | lost | `name: any` |
+//! | property name that is no identifier | as it is | in quotes |
 //! | array of a union | `"p" \| "q"[]` | `("p" \| "q")[]` |
 //! | type listed twice (`integer`, `number`) | `number \| number` | `number` |
 //! | `nullable` union | lost | `\| null` |
@@ -75,6 +77,8 @@
 //! | description of several lines | only the first is a comment | each is |
 //! | description of an object property or variant | printed twice | once |
 //! | description of the first variant | left out | printed |
+//! | title of a variant without a description | lost | its comment |
+//! | union within a union | on a line within a line | listed with it |
 //! | quotes in strings | `"a"b"` | `"a\"b"` |
 //! | examples that are no strings | lost | printed |
 //! | title that repeats the name (`first_name`: `First Name`) | printed | left out |

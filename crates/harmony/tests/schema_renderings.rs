@@ -403,7 +403,133 @@ fn maps_have_an_index_signature() {
             "m": {"type": "object", "additionalProperties": {"type": "number"}},
             "open": {"type": "object", "additionalProperties": true},
         })),
-        "m?: {\n    [key: string]: number,\n    },\nopen?: {\n    },\n"
+        "m?: {\n    [key: string]: number,\n    },\nopen?: {\n    [key: string]: any,\n    },\n"
+    );
+    assert_eq!(
+        type_of(json!({"type": "object", "additionalProperties": true})),
+        "{\n[key: string]: any,\n}"
+    );
+    assert_eq!(
+        type_of(json!({"patternProperties": {
+            "^x-": {"type": "string"},
+            "^\"\n": {"type": "object", "properties": {"k": {"type": "number"}}},
+        }, "additionalProperties": false})),
+        "{\n[key: string]: string, // keys match \"^x-\"\n[key: string]: {\n    k?: number,\n    \
+         }, // keys match \"^\\\"\\n\"\n}"
+    );
+    // Without the word `object`, and in a list of types.
+    assert_eq!(
+        lines_of(json!({
+            "untyped": {"additionalProperties": {"type": "string"}},
+            "listed": {"type": ["object", "null"], "patternProperties": {"a": {}}},
+        })),
+        "untyped?: {\n    [key: string]: string,\n    },\nlisted?: {\n    [key: string]: any, \
+         // keys match \"a\"\n    } | null,\n"
+    );
+}
+
+#[test]
+fn what_is_required_is_there_though_nothing_else_is_said_of_it() {
+    assert_eq!(
+        type_of(json!({"type": "object", "required": ["a", "a", "b"]})),
+        "{\na: any,\nb: any,\n}"
+    );
+    assert_eq!(
+        type_of(json!({
+            "type": "object",
+            "properties": {"b": {"type": "string"}},
+            "required": ["a", "b"],
+        })),
+        "{\nb: string,\na: any,\n}"
+    );
+}
+
+#[test]
+fn names_that_are_no_identifiers_are_in_quotes() {
+    let names = [
+        "_a$1",
+        "größe",
+        "first-name",
+        "1st",
+        "a b",
+        "",
+        "a: any }",
+        "\"q\"",
+    ];
+    let properties: Map<String, Value> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({"type": "number"})))
+        .collect();
+    assert_eq!(
+        lines_of(properties.into()),
+        "_a$1?: number,\ngröße?: number,\n\"first-name\"?: number,\n\"1st\"?: number,\n\
+         \"a b\"?: number,\n\"\"?: number,\n\"a: any }\"?: number,\n\"\\\"q\\\"\"?: number,\n"
+    );
+}
+
+#[test]
+fn references_are_percent_decoded() {
+    for (reference, name) in [
+        ("A%20B", "A B"),
+        ("%C3%A9", "é"),
+        ("a~1b%7E0", "a/b~"),
+        // Not encoded, though it should be.
+        ("50%", "50%"),
+        ("A%20B", "A%20B"),
+        ("%FF", "%FF"),
+    ] {
+        let mut definitions = Map::new();
+        definitions.insert(name.to_owned(), json!({"type": "string"}));
+        let schema = json!({
+            "properties": {"a": {"$ref": format!("#/$defs/{reference}")}},
+            "$defs": definitions,
+        });
+        assert_eq!(type_of(schema), "{\na?: string,\n}", "{reference} {name}");
+    }
+}
+
+#[test]
+fn a_union_within_a_union_is_listed_with_it() {
+    let nested = json!({"oneOf": [{"type": "string"}, {"type": "number"}]});
+    let union = |mut more: Value| {
+        let mut nested = nested.clone();
+        nested["description"] = more["group"].take();
+        json!({"nullable": more["nullable"], "oneOf": [nested, {"type": "boolean"}]})
+    };
+    assert_eq!(
+        lines_of(json!({"u": union(json!({"nullable": true}))})),
+        "u?:\n | string\n | number\n | boolean\n | null\n,\n"
+    );
+    assert_eq!(
+        type_of(union(
+            json!({"nullable": false, "group": "Either\nof these."})
+        )),
+        "\n // Either of these.\n | string\n | number\n | boolean"
+    );
+    // Null once, wherever it is said; and in an array.
+    let mut nullable = nested.clone();
+    nullable["nullable"] = true.into();
+    let twice = json!({"nullable": true, "oneOf": [nullable, nullable, {"anyOf": [nested]}]});
+    assert_eq!(
+        lines_of(json!({"a": {"type": "array", "items": twice}})),
+        "a?: (\n     | string\n     | number\n     | null\n     | string\n     | number\n     \
+         | string\n     | number\n    )[],\n"
+    );
+}
+
+#[test]
+fn the_title_of_a_variant_is_its_comment_where_it_has_no_description() {
+    assert_eq!(
+        lines_of(json!({
+            "one": {"oneOf": [
+                {"title": "By id", "type": "string"},
+                {"title": "By\nnumber", "type": "number", "default": 1},
+                {"title": "T", "description": "D", "type": "boolean"},
+            ]},
+            "any": {"anyOf": [{"title": "A name", "type": "string"}, {"type": "number"}]},
+        })),
+        "one?:\n | string // By id\n | number // By number default: 1\n | boolean // D\n,\n\
+         any?:\n | string // A name\n | number\n,\n"
     );
 }
 

@@ -30,12 +30,17 @@ pub(super) fn default(view: &View<'_>) -> Option<String> {
     Some(format!("default: {text}"))
 }
 
-/// The name as it is, unless it would break the line.
+/// The name as it is if it is an identifier, otherwise in quotes.
 pub(super) fn property_name(name: &str) -> String {
-    if name.contains(char::is_control) {
-        Value::String(name.to_owned()).to_string()
-    } else {
+    let is_start = |c: char| c.is_alphabetic() || matches!(c, '_' | '$');
+    let is_identifier = name.starts_with(is_start)
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'));
+    if is_identifier {
         name.to_owned()
+    } else {
+        Value::String(name.to_owned()).to_string()
     }
 }
 

@@ -10,7 +10,7 @@ type Object = Map<String, Value>;
 
 /// The keywords that say what a value looks like. A variant with none of them (`{"required":
 /// ["a"]}`) restricts its siblings and is no type of its own.
-const SHAPE_KEYWORDS: [&str; 11] = [
+const SHAPE_KEYWORDS: [&str; 12] = [
     "type",
     "enum",
     "const",
@@ -18,6 +18,7 @@ const SHAPE_KEYWORDS: [&str; 11] = [
     "items",
     "prefixItems",
     "additionalProperties",
+    "patternProperties",
     "$ref",
     "anyOf",
     "oneOf",
@@ -30,23 +31,41 @@ const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "
 /// A longer reference leads nowhere.
 const MAX_POINTER_BYTES: usize = 1024;
 
-/// Whether the schema allows no argument at all: `{}`, or an object without properties.
+/// Whether the schema says of no argument that there may be one: `{}`, or an object without
+/// properties.
 pub(super) fn is_empty(schema: &Value) -> bool {
     let Some(schema) = schema.as_object() else {
         return schema.is_null();
     };
-    let no_properties = schema
-        .get("properties")
-        .is_none_or(|p| p.as_object().is_some_and(Map::is_empty));
-    let nothing_else = schema.keys().all(|key| {
-        matches!(
-            key.as_str(),
-            "type" | "properties" | "required" | "description" | "title"
-        ) || (key == "additionalProperties" && !schema[key].is_object())
-            || key.starts_with('$')
-    }) && !schema.contains_key("$ref");
-    let is_object = schema.get("type").is_none_or(|name| name == "object");
-    no_properties && nothing_else && is_object
+    schema.iter().all(|(key, value)| match key.as_str() {
+        "type" => value == "object",
+        "properties" | "patternProperties" => value.as_object().is_some_and(Map::is_empty),
+        "required" => value.as_array().is_some_and(Vec::is_empty),
+        "additionalProperties" => value == false,
+        "title" | "description" => true,
+        key => key.starts_with('$') && key != "$ref",
+    })
+}
+
+/// What `%20` and the like stand for in the fragment of a reference; `None` if that is no text.
+fn percent_decoded(fragment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(fragment.len());
+    let mut rest = fragment.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let code = match (first, after) {
+            (b'%', [high, low, ..]) => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                digit(*high)
+                    .zip(digit(*low))
+                    .map(|(high, low)| high * 16 + low)
+            }
+            _ => None,
+        };
+        let byte = code.and_then(|code| u8::try_from(code).ok());
+        bytes.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// Whether the schema allows `null` and nothing else.
@@ -127,19 +146,21 @@ impl<'a> View<'a> {
     }
 
     /// The properties of all layers in order, each with every schema it has, and whether it is
-    /// required. The count is the number of entries that were looked at.
+    /// required; then those of which nothing is said but that they are. The count is the number of
+    /// entries that were looked at.
     pub(super) fn properties(&self) -> (Vec<Property<'a>>, usize) {
         let mut looked_at = 0;
-        let mut required = HashSet::new();
+        let mut names = Vec::new();
         for list in self
             .layers
             .iter()
             .filter_map(|layer| layer.schema.get("required"))
         {
-            let names = list.as_array().map(Vec::as_slice).unwrap_or_default();
-            looked_at += names.len();
-            required.extend(names.iter().filter_map(Value::as_str));
+            let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+            looked_at += list.len();
+            names.extend(list.iter().filter_map(Value::as_str));
         }
+        let required: HashSet<&str> = names.iter().copied().collect();
         let mut properties: Vec<Property<'a>> = Vec::new();
         let mut index_of = HashMap::new();
         for layer in self
@@ -160,6 +181,14 @@ impl<'a> View<'a> {
                 });
                 properties[index].schemas.push(schema);
             }
+        }
+        let mut named: HashSet<&str> = index_of.into_keys().collect();
+        for name in names.into_iter().filter(|name| named.insert(name)) {
+            properties.push(Property {
+                name,
+                schemas: Vec::new(),
+                required: true,
+            });
         }
         (properties, looked_at)
     }
@@ -262,7 +291,11 @@ impl<'a> Resolver<'a> {
         if pointer.len() > MAX_POINTER_BYTES {
             return None;
         }
-        let target = self.root.pointer(pointer)?;
+        let decoded = percent_decoded(pointer);
+        let target = decoded
+            .and_then(|decoded| self.root.pointer(&decoded))
+            // As those write it who do not encode.
+            .or_else(|| self.root.pointer(pointer))?;
         Some((target, target.as_object()?))
     }
 }

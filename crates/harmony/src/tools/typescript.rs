@@ -46,6 +46,16 @@ pub(super) fn type_of(schema: &Value) -> Result<String, Limit> {
     writer.enter(&view, |writer| Ok(writer.place(&view, "", true)?.text))
 }
 
+/// The variants of a union, to be written on lines of their own.
+struct ListedVariants {
+    /// A variant as `| type // comment`, or a comment on those that follow; without the indent.
+    lines: Vec<String>,
+    has_null: bool,
+}
+
+/// The keywords that make a schema without a type that of an object.
+const OBJECT_KEYWORDS: [&str; 3] = ["properties", "patternProperties", "additionalProperties"];
+
 struct Writer<'a> {
     resolver: Resolver<'a>,
     /// The definitions being written, outermost first.
@@ -120,15 +130,16 @@ impl<'a> Writer<'a> {
             return Ok(Type::atom("any"));
         }
         if let Some(variants) = self.listed_variants(view)? {
-            let lines = self.variant_lines(view, variants, indent, None)?;
-            let text = lines
+            let listed = self.variant_lines(view, variants, indent, None)?;
+            let text = listed
+                .lines
                 .iter()
-                .map(|line| format!("\n{indent} | {line}"))
+                .map(|line| format!("\n{indent} {line}"))
                 .collect::<String>();
             return Ok(Type {
                 text,
                 is_union: true,
-                has_null: true,
+                has_null: listed.has_null,
             });
         }
         if let Some(variants) = view.any_of {
@@ -151,7 +162,9 @@ impl<'a> Writer<'a> {
                 Ok(Type::union(members))
             }
             Some(Value::String(name)) => self.named_type(view, name, indent, lead, false),
-            _ if view.get("properties").is_some() => self.object(view, indent, lead),
+            _ if OBJECT_KEYWORDS.iter().any(|key| view.get(key).is_some()) => {
+                self.object(view, indent, lead)
+            }
             _ if view.get("items").is_some() || view.get("prefixItems").is_some() => {
                 self.array(view, indent)
             }
@@ -175,7 +188,7 @@ impl<'a> Writer<'a> {
             "boolean" => "boolean",
             "null" => "null",
             "array" if in_list && !has("items") && !has("prefixItems") => "array",
-            "object" if in_list && !has("properties") && !has("additionalProperties") => "object",
+            "object" if in_list && !OBJECT_KEYWORDS.into_iter().any(has) => "object",
             "array" => return self.array(view, indent),
             "object" => return self.object(view, indent, lead),
             _ => "any",
@@ -220,17 +233,30 @@ impl<'a> Writer<'a> {
         for property in &properties {
             text.push_str(&self.property(property, indent)?);
         }
+        let patterns = view.get("patternProperties").and_then(Value::as_object);
+        self.spend_nodes(patterns.map_or(0, Map::len))?;
+        for (pattern, schema) in patterns.into_iter().flatten() {
+            let pattern = self.spend(Value::from(pattern.as_str()).to_string())?;
+            let written = self.index_signature(schema, indent)?;
+            text.push_str(&format!("{written} // keys match {pattern}\n"));
+        }
         if let Some(other) = view
             .get("additionalProperties")
-            .filter(|schema| schema.is_object())
+            .filter(|schema| schema.is_object() || **schema == Value::Bool(true))
         {
-            let other = self.view(&[other])?;
-            let inner = format!("{indent}    ");
-            let written = self.enter(&other, |writer| writer.place(&other, &inner, true))?;
-            text.push_str(&format!("{indent}[key: string]: {},\n", written.text));
+            let written = self.index_signature(other, indent)?;
+            text.push_str(&format!("{written}\n"));
         }
         text.push_str(&format!("{indent}}}"));
         Ok(Type::atom(text))
+    }
+
+    /// The type of the properties that are not named, up to its comma.
+    fn index_signature(&mut self, schema: &'a Value, indent: &str) -> Result<String, Limit> {
+        let view = self.view(&[schema])?;
+        let inner = format!("{indent}    ");
+        let written = self.enter(&view, |writer| writer.place(&view, &inner, true))?;
+        Ok(format!("{indent}[key: string]: {},", written.text))
     }
 
     /// The lines of one property: comments, then `name?: type, // default: x`.
@@ -260,12 +286,13 @@ impl<'a> Writer<'a> {
             } else {
                 format!("{indent}// {default}\n")
             };
-            let lines = self.enter(&view, |writer| {
+            let listed = self.enter(&view, |writer| {
                 writer.variant_lines(&view, variants, indent, view.text("description"))
             })?;
-            let lines: String = lines
+            let lines: String = listed
+                .lines
                 .iter()
-                .map(|line| format!("{indent} | {line}\n"))
+                .map(|line| format!("{indent} {line}\n"))
                 .collect();
             return Ok(format!(
                 "{title}{examples}{comments}{default}{name}\n{lines}{indent},\n"
@@ -320,8 +347,9 @@ impl<'a> Writer<'a> {
         };
         for variant in variants {
             let variant = self.view(&[variant])?;
-            let is_commented =
-                variant.text("description").is_some() || variant.get("default").is_some();
+            let is_commented = variant.text("description").is_some()
+                || variant.title().is_some()
+                || variant.get("default").is_some();
             let is_object = variant.get("type").is_some_and(|name| name == "object")
                 || variant.get("properties").is_some();
             if is_commented || is_object || variant.one_of.is_some() || variant.any_of.is_some() {
@@ -345,37 +373,62 @@ impl<'a> Writer<'a> {
         Ok(Type::union(members))
     }
 
-    /// Each variant with its comment, without the leading ` | `. A description that `already` stands
-    /// above the variants is not repeated.
+    /// Each variant with its comment. A description that `already` stands above the variants is not
+    /// repeated. The variants of a variant are listed with the others, under its comment.
     fn variant_lines(
         &mut self,
         view: &View<'a>,
         variants: &'a [Value],
         indent: &str,
         already: Option<&str>,
-    ) -> Result<Vec<String>, Limit> {
+    ) -> Result<ListedVariants, Limit> {
+        const NULL: &str = "| null";
         let inner = format!("{indent}   ");
         let mut lines = Vec::with_capacity(variants.len() + 1);
         let mut has_null = false;
         for variant in variants {
             let variant = self.variant(view, variant)?;
+            let comment = self.variant_comment(&variant, already)?;
+            let nested = self.enter(&variant, |writer| writer.listed_variants(&variant))?;
+            if let Some(nested) = nested {
+                let nested = self.enter(&variant, |writer| {
+                    writer.variant_lines(&variant, nested, indent, already)
+                })?;
+                lines.extend(comment);
+                let is_new = |line: &String| !has_null || line != NULL;
+                lines.extend(nested.lines.into_iter().filter(is_new));
+                has_null |= nested.has_null;
+                continue;
+            }
             let written = self.enter(&variant, |writer| writer.place(&variant, &inner, false))?;
             has_null |= written.has_null;
-            let mut line = written.text;
-            let description = variant
-                .text("description")
-                .filter(|text| Some(*text) != already);
-            let description = description.map(|text| text.lines().collect::<Vec<_>>().join(" "));
-            let comments: Vec<String> = description.into_iter().chain(default(&variant)).collect();
-            if !comments.is_empty() {
-                line.push_str(&self.spend(format!(" // {}", comments.join(" ")))?);
-            }
-            lines.push(line);
+            let comment = comment.map(|comment| format!(" {comment}"));
+            lines.push(format!("| {}{}", written.text, comment.unwrap_or_default()));
         }
         if is_nullable(view) && !has_null {
-            lines.push("null".to_owned());
+            lines.push(NULL.to_owned());
+            has_null = true;
         }
-        Ok(lines)
+        Ok(ListedVariants { lines, has_null })
+    }
+
+    /// What a variant says of itself, on one line: its description or else its title, and its
+    /// default.
+    fn variant_comment(
+        &mut self,
+        variant: &View<'a>,
+        already: Option<&str>,
+    ) -> Result<Option<String>, Limit> {
+        let description = variant
+            .text("description")
+            .filter(|text| Some(*text) != already);
+        let text = description.or(variant.title());
+        let text = text.map(|text| text.lines().collect::<Vec<_>>().join(" "));
+        let parts: Vec<String> = text.into_iter().chain(default(variant)).collect();
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        self.spend(format!("// {}", parts.join(" "))).map(Some)
     }
 
     fn variant(&mut self, base: &View<'a>, variant: &'a Value) -> Result<View<'a>, Limit> {
