@@ -87,7 +87,7 @@ impl Auth {
                 let (scheme, token) = text.split_once(' ')?;
                 scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
             })
-            .and_then(|token| ApiKey::parse(token));
+            .and_then(ApiKey::parse);
         let Some(key) = key else {
             return refused("this is not an API key of Freeway");
         };

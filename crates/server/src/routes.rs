@@ -96,11 +96,11 @@ async fn no_such_path(method: Method, uri: Uri) -> Response {
 async fn count(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
-    let method = match request.method() {
-        &Method::GET => "GET",
-        &Method::POST => "POST",
-        &Method::HEAD => "HEAD",
-        &Method::OPTIONS => "OPTIONS",
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
         _ => "other",
     };
     let response = next.run(request).await;

@@ -4,8 +4,15 @@ use serde::de::DeserializeOwned;
 
 use crate::error::InvalidRequest;
 
-/// Reads a request body.
+/// Reads a request body, which is an object.
 pub(super) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidRequest> {
+    // serde would take a list for the fields in their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(InvalidRequest {
+            message: "the body must be a JSON object, not a list".to_owned(),
+            ..InvalidRequest::default()
+        });
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -10,7 +10,10 @@ use engine::{
     SubmitError, Timings, TokenId, Usage,
 };
 
-use super::local::TokenEngine;
+use harmony::Encoding;
+
+use super::local::{LocalModel, LocalProvider, SamplingDefaults, TokenEngine};
+use crate::model_info::{ModelId, ModelInfo};
 
 /// What happens next in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,75 @@ pub enum Step {
 
 /// Writes the script of a request.
 pub type Script = Box<dyn Fn(&GenerateRequest) -> Vec<Step> + Send + Sync>;
+
+/// What a model of gpt-oss's vocabulary writes, in words: `[start]`, `[channel]`, `[message]`,
+/// `[constrain]`, `[end]`, `[call]` and `[return]` are special tokens, `{gate}`, `{fail}` and
+/// `{vanish}` the other steps.
+pub fn steps(text: &str) -> Vec<Step> {
+    let encoding = Encoding::gpt_oss();
+    let special = encoding.special_tokens();
+    let named = [
+        ("[start]", Step::Token(special.start)),
+        ("[channel]", Step::Token(special.channel)),
+        ("[message]", Step::Token(special.message)),
+        ("[constrain]", Step::Token(special.constrain)),
+        ("[end]", Step::Token(special.end)),
+        ("[call]", Step::Token(special.call)),
+        ("[return]", Step::Token(special.return_)),
+        ("{gate}", Step::Gate),
+        ("{fail}", Step::Fail("out of luck".to_owned())),
+        ("{vanish}", Step::Vanish),
+    ];
+    let mut steps = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        if let Some((name, step)) = named.iter().find(|(name, _)| rest.starts_with(name)) {
+            steps.push(step.clone());
+            rest = &rest[name.len()..];
+            continue;
+        }
+        let ends = named.iter().filter_map(|(name, _)| rest.find(name));
+        let (words, more) = rest.split_at(ends.min().unwrap_or(rest.len()));
+        let tokens = encoding.tokenizer().encode(words);
+        steps.extend(tokens.into_iter().map(Step::Token));
+        rest = more;
+    }
+    steps
+}
+
+/// A local provider of a model named `scripted` that answers a prompt, which it gets as text, with
+/// what `write` says, in the words of [`steps`]. `limits` are those of
+/// [`ScriptedEngine::with_limits`].
+pub fn provider(
+    limits: (usize, usize),
+    write: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> (LocalProvider, Arc<ScriptedEngine>) {
+    let encoding = Encoding::gpt_oss();
+    let decoder = encoding.clone();
+    let script = move |request: &GenerateRequest| {
+        let prompt = decoder.tokenizer().decode(&request.prompt);
+        steps(&write(&String::from_utf8_lossy(&prompt)))
+    };
+    let engine = ScriptedEngine::new(Box::new(script)).with_limits(limits.0, limits.1);
+    let engine = Arc::new(engine);
+    let model = LocalModel {
+        info: ModelInfo {
+            id: ModelId("test/scripted".to_owned()),
+            aliases: vec!["scripted".to_owned()],
+            owned_by: "test".to_owned(),
+            created: 0,
+            context_length: 0,
+        },
+        encoding,
+        sampling: SamplingDefaults {
+            temperature: 1.0,
+            top_p: 1.0,
+        },
+        date: Some("2026-01-02".to_owned()),
+    };
+    let provider = LocalProvider::new(model, Arc::clone(&engine) as Arc<dyn TokenEngine>);
+    (provider, engine)
+}
 
 /// An engine that follows scripts.
 pub struct ScriptedEngine {

@@ -1,79 +1,23 @@
 //! The local provider on a scripted engine.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model_info::ModelId;
-use crate::provider::scripted::{ScriptedEngine, Step};
+use crate::provider::scripted::{self, ScriptedEngine, steps};
 use crate::provider::{AnswerEvent, Delta, FinishReason, Usage};
-
-/// What a model writes: names in brackets are special tokens, `{gate}` waits for the test.
-pub(crate) fn steps(text: &str) -> Vec<Step> {
-    let encoding = Encoding::gpt_oss();
-    let special = encoding.special_tokens();
-    let mut steps = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let named = [
-            ("[start]", Step::Token(special.start)),
-            ("[channel]", Step::Token(special.channel)),
-            ("[message]", Step::Token(special.message)),
-            ("[constrain]", Step::Token(special.constrain)),
-            ("[end]", Step::Token(special.end)),
-            ("[call]", Step::Token(special.call)),
-            ("[return]", Step::Token(special.return_)),
-            ("{gate}", Step::Gate),
-            ("{fail}", Step::Fail("out of luck".to_owned())),
-            ("{vanish}", Step::Vanish),
-        ];
-        if let Some((name, step)) = named.iter().find(|(name, _)| rest.starts_with(name)) {
-            steps.push(step.clone());
-            rest = &rest[name.len()..];
-            continue;
-        }
-        let end = named
-            .iter()
-            .filter_map(|(name, _)| rest.find(name))
-            .min()
-            .unwrap_or(rest.len());
-        let tokens = encoding.tokenizer().encode(&rest[..end]);
-        steps.extend(tokens.into_iter().map(Step::Token));
-        rest = &rest[end..];
-    }
-    steps
-}
 
 /// A provider whose model writes these turns, one for each request in order.
 fn provider(turns: &[&str]) -> (LocalProvider, Arc<ScriptedEngine>) {
-    let turns: Vec<_> = turns.iter().map(|turn| steps(turn)).collect();
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let script = move |_: &engine::GenerateRequest| {
-        let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let turns: Vec<_> = turns.iter().map(|&turn| turn.to_owned()).collect();
+    let next = AtomicUsize::new(0);
+    scripted::provider((4096, 4), move |_| {
+        let index = next.fetch_add(1, Ordering::Relaxed);
         turns[index.min(turns.len() - 1)].clone()
-    };
-    let engine = Arc::new(ScriptedEngine::new(Box::new(script)));
-    let model = LocalModel {
-        info: ModelInfo {
-            id: ModelId("m".to_owned()),
-            aliases: Vec::new(),
-            owned_by: "test".to_owned(),
-            created: 0,
-            context_length: 0,
-        },
-        encoding: Encoding::gpt_oss(),
-        sampling: SamplingDefaults {
-            temperature: 1.0,
-            top_p: 1.0,
-        },
-        date: Some("2026-01-02".to_owned()),
-    };
-    (
-        LocalProvider::new(model, Arc::clone(&engine) as Arc<dyn TokenEngine>),
-        engine,
-    )
+    })
 }
 
 fn request(more: Value) -> ChatRequest {

@@ -1,0 +1,218 @@
+//! `freeway serve`: the OpenAI API on the local model.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use engine::{EngineConfig, EngineHandle};
+use router::provider::local::{LocalModel, LocalProvider, SamplingDefaults};
+use router::recorder::{Recorder, now};
+use router::{Metrics, ModelId, ModelInfo, Router};
+use server::{Access, Server};
+use store::Store;
+use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{ModelArgs, ServeArgs};
+use crate::config::{Config, LogFormat, LogSection, ModelSection};
+use crate::local_model::ModelSource;
+use crate::{UsageError, data_dir, hub_cache, terminal};
+
+/// When gpt-oss was published and when the demo was trained, in seconds since 1970.
+const GPT_OSS_CREATED: i64 = 1_754_352_000;
+const DEMO_CREATED: i64 = 1_795_305_600;
+
+pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let config = settings(&args)?;
+    start_log(&config.log)?;
+    // The engine has threads of its own; these serve connections and render prompts.
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let code = runtime.block_on(serve(&config))?;
+    // Whatever still runs, such as the rendering of a prompt nobody waits for, ends here.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+/// The file, over which flags and variables win.
+fn settings(args: &ServeArgs) -> anyhow::Result<Config> {
+    let mut config = match &args.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    if let Some(address) = args.listen {
+        config.server.listen = address;
+    }
+    config.server.require_key |= args.require_key;
+    if let Some(name) = args.model.name() {
+        name.clone_into(&mut config.model.name);
+    }
+    if let Some(name) = &args.served_name {
+        config.model.served_name.clone_from(name);
+    }
+    if let Some(threads) = args.model.threads {
+        config.model.threads = threads;
+    }
+    config.model.exact |= args.model.exact;
+    if let Some(url) = args.store.url() {
+        url.clone_into(&mut config.store.url);
+    }
+    if let Some(level) = &args.log {
+        config.log.level.clone_from(level);
+    }
+    Ok(config)
+}
+
+fn start_log(config: &LogSection) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.level).map_err(|error| {
+        UsageError(format!(
+            "the log level {:?} means nothing ({error}); use error, warn, info, debug or trace",
+            config.level
+        ))
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    let started = match config.format {
+        LogFormat::Text => log.with_target(false).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
+}
+
+async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    // In the order in which a mistake costs the least: the address and the keys before the model.
+    let limits = config.server.limits()?;
+    let named_store = Some(config.store.url.as_str()).filter(|url| !url.is_empty());
+    let store = store::connect(&data_dir::store_url(named_store)?).await?;
+    let access = access(config, &store).await?;
+    let server = Server::bind(config.server.listen, limits).await?;
+
+    let cache = hub_cache::directory();
+    let named_model = Some(config.model.name.as_str()).filter(|name| !name.is_empty());
+    let source = ModelSource::resolve(named_model, cache.as_deref())?;
+    if named_model.is_none() {
+        source.announce();
+    }
+    let (model, engine) = tokio::task::block_in_place(|| load(&source, &config.model))?;
+    let name = model.info.id.clone();
+    let context_length = engine.max_sequence_len();
+
+    let metrics = Arc::new(Metrics::default());
+    let keep_days = config.store.keep_requests_days;
+    let (recorder, recorder_task) =
+        Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), keep_days);
+    let local = Arc::new(LocalProvider::new(model, Arc::new(engine)));
+    let router = Router::new(vec![local], recorder, metrics).await?;
+
+    let address = server.address();
+    terminal::note(format_args!(
+        "{name} answers on http://{address}/v1 (context of {context_length} tokens); Ctrl-C ends it"
+    ));
+    server
+        .serve(Arc::new(router), Arc::clone(&store), access, signal()?)
+        .await;
+    recorder_task.finish().await;
+    store.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Who may use the server. Others than this machine need a key.
+async fn access(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Access> {
+    let address = config.server.listen;
+    if address.ip().is_loopback() && !config.server.require_key {
+        return Ok(Access::Loopback);
+    }
+    if !store.has_active_key(now()).await? {
+        let why = match address.ip().is_loopback() {
+            true => "keys are required".to_owned(),
+            false => format!("other machines reach {address}, so a key is needed"),
+        };
+        bail!(UsageError(format!(
+            "{why}, and there is none yet: make one with `freeway keys create`"
+        )));
+    }
+    Ok(Access::Keys(Arc::clone(store)))
+}
+
+/// Loads the model and starts its engine.
+fn load(source: &ModelSource, config: &ModelSection) -> anyhow::Result<(LocalModel, EngineHandle)> {
+    let args = ModelArgs {
+        model: None,
+        threads: (config.threads > 0).then_some(config.threads),
+        exact: config.exact,
+    };
+    let model = source.load_model(&args)?;
+    let encoding = source.load_encoding(model.config())?;
+    let defaults = source.load_sampling_defaults()?;
+    let engine_config = EngineConfig {
+        max_sequences: config.max_sequences as usize,
+        max_queued: config.max_queued as usize,
+        max_batch_tokens: config.max_batch_tokens as usize,
+        kv_cache_bytes: u64::from(config.kv_cache_mib) << 20,
+        num_sampled_tokens: encoding.num_sampled_tokens(),
+    };
+    let engine = EngineHandle::spawn(model, engine_config)
+        .context("the [model] settings do not fit this model")?;
+    let local = LocalModel {
+        info: model_info(source, &config.served_name),
+        encoding,
+        sampling: SamplingDefaults {
+            temperature: defaults.temperature,
+            top_p: defaults.top_p,
+        },
+        date: Some(config.date.clone()).filter(|date| !date.is_empty()),
+    };
+    Ok((local, engine))
+}
+
+/// What clients learn of the model.
+fn model_info(source: &ModelSource, served_name: &str) -> ModelInfo {
+    let (name, owned_by, created) = match source {
+        ModelSource::Demo => ("demo".to_owned(), "freeway", DEMO_CREATED),
+        ModelSource::Directory { name, .. } if hub_cache::is_hub_id(name) => {
+            let organisation = name.split('/').next().unwrap_or_default();
+            (name.clone(), organisation, GPT_OSS_CREATED)
+        }
+        ModelSource::Directory { name, path } => {
+            let last = path.file_name().and_then(|name| name.to_str());
+            (last.unwrap_or(name).to_owned(), "local", GPT_OSS_CREATED)
+        }
+    };
+    let mut aliases = Vec::new();
+    if let Some((_, short)) = name.rsplit_once('/') {
+        aliases.push(short.to_owned());
+    }
+    let id = match served_name.is_empty() {
+        true => name,
+        false => {
+            aliases.push(name);
+            served_name.to_owned()
+        }
+    };
+    ModelInfo {
+        id: ModelId(id),
+        aliases,
+        owned_by: owned_by.to_owned(),
+        created,
+        // The provider knows.
+        context_length: 0,
+    }
+}
+
+/// Completes at the first Ctrl-C or SIGTERM. The second one ends the program.
+fn signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let mut sender = Some(sender);
+    // With its feature `termination` the crate hears SIGTERM and SIGHUP as well.
+    ctrlc::set_handler(move || match sender.take() {
+        Some(sender) => drop(sender.send(())),
+        None => std::process::exit(crate::interrupt::EXIT_CODE.into()),
+    })
+    .context("cannot watch for signals")?;
+    Ok(async move {
+        // The handler lives as long as the program.
+        let _ = receiver.await;
+    })
+}

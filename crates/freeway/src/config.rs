@@ -1,0 +1,219 @@
+//! The settings of `freeway serve`: a TOML file, over which flags and variables win.
+//!
+//! `freeway.example.toml` documents them; a test holds it to the defaults here.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use server::ServerConfig;
+
+use crate::UsageError;
+
+/// Largest configuration file.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) server: ServerSection,
+    pub(crate) model: ModelSection,
+    pub(crate) store: StoreSection,
+    pub(crate) log: LogSection,
+}
+
+/// `[server]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServerSection {
+    pub(crate) listen: SocketAddr,
+    pub(crate) require_key: bool,
+    pub(crate) max_body_mib: u32,
+    pub(crate) max_connections: u32,
+    pub(crate) header_timeout_s: u32,
+    pub(crate) body_timeout_s: u32,
+    pub(crate) keep_alive_s: u32,
+    pub(crate) drain_timeout_s: u32,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            require_key: false,
+            max_body_mib: 32,
+            max_connections: 1024,
+            header_timeout_s: 30,
+            body_timeout_s: 60,
+            keep_alive_s: 15,
+            drain_timeout_s: 30,
+        }
+    }
+}
+
+/// `[model]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ModelSection {
+    pub(crate) name: String,
+    pub(crate) served_name: String,
+    pub(crate) threads: u16,
+    pub(crate) exact: bool,
+    pub(crate) max_sequences: u32,
+    pub(crate) max_queued: u32,
+    pub(crate) max_batch_tokens: u32,
+    pub(crate) kv_cache_mib: u32,
+    pub(crate) date: String,
+}
+
+impl Default for ModelSection {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            served_name: String::new(),
+            threads: 0,
+            exact: false,
+            max_sequences: 16,
+            max_queued: 64,
+            max_batch_tokens: 128,
+            kv_cache_mib: 4096,
+            date: String::new(),
+        }
+    }
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreSection {
+    pub(crate) url: String,
+    pub(crate) keep_requests_days: u32,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            keep_requests_days: 90,
+        }
+    }
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogSection {
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Config {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let name = path.display();
+        let size = std::fs::metadata(path)
+            .with_context(|| format!("cannot read the configuration {name}"))?
+            .len();
+        if size > MAX_FILE_BYTES {
+            bail!(UsageError(format!(
+                "the configuration {name} has {size} bytes; that is no configuration of Freeway"
+            )));
+        }
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {name}"))?;
+        let config: Self = toml::from_str(&text).map_err(|error| {
+            UsageError(format!(
+                "the configuration {name} is wrong:\n{error}\
+                 freeway.example.toml shows every setting"
+            ))
+        })?;
+        Ok(config)
+    }
+}
+
+impl ServerSection {
+    /// The limits as the server takes them.
+    pub(crate) fn limits(&self) -> anyhow::Result<ServerConfig> {
+        let positive = |name: &str, value: u32| match value {
+            0 => Err(UsageError(format!("[server] {name} must be at least 1"))),
+            value => Ok(value),
+        };
+        let seconds = |name, value| {
+            positive(name, value).map(|value| Duration::from_secs(u64::from(value)))
+        };
+        Ok(ServerConfig {
+            max_body_bytes: (positive("max_body_mib", self.max_body_mib)? as usize) << 20,
+            max_connections: positive("max_connections", self.max_connections)? as usize,
+            header_timeout: seconds("header_timeout_s", self.header_timeout_s)?,
+            body_timeout: seconds("body_timeout_s", self.body_timeout_s)?,
+            keep_alive: seconds("keep_alive_s", self.keep_alive_s)?,
+            drain_timeout: Duration::from_secs(self.drain_timeout_s.into()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_shows_every_setting_with_its_default() {
+        let example = include_str!("../../../freeway.example.toml");
+        let shown: toml::Table = toml::from_str(example).unwrap();
+        let defaults = toml::Table::try_from(Config::default()).unwrap();
+        assert_eq!(shown, defaults);
+    }
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_limits_of_the_server_have_the_same_defaults() {
+        let limits = ServerSection::default().limits().unwrap();
+        assert_eq!(limits, ServerConfig::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, expected) in [
+            ("[server]\nlisten = \"nowhere\"", "listen"),
+            ("[server]\nport = 1", "port"),
+            ("[model]\nmax_sequences = -1", "max_sequences"),
+            ("[log]\nformat = \"xml\"", "format"),
+            ("[", "line 1"),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            let error = Config::read(file.path()).unwrap_err();
+            assert!(error.is::<UsageError>());
+            assert!(error.to_string().contains(expected), "{text}: {error}");
+        }
+        let zero = ServerSection {
+            max_body_mib: 0,
+            ..ServerSection::default()
+        };
+        assert!(zero.limits().unwrap_err().to_string().contains("max_body_mib"));
+    }
+}

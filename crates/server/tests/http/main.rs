@@ -1,0 +1,9 @@
+//! The server as clients see it: bytes on a real socket, a scripted engine behind.
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
+
+mod access;
+mod answers;
+mod client;
+mod failures;
+mod lifecycle;
+mod requests;
