@@ -449,7 +449,30 @@ fn harmony_renders_parses_and_tokenizes() {
         &["harmony", "parse"],
         "[200005, 17196, 200008, 4827, 200002]",
     );
-    let messages: Value = serde_json::from_str(stdout(&parsed)).unwrap();
-    assert_eq!(messages[0]["role"], "assistant");
-    assert_eq!(messages[0]["channel"], "final");
+    let conversation: Value = serde_json::from_str(stdout(&parsed)).unwrap();
+    assert_eq!(conversation["messages"][0]["role"], "assistant");
+    assert_eq!(conversation["messages"][0]["channel"], "final");
+
+    // What one prints the other reads, also without the object around it.
+    for input in [&conversation, &conversation["messages"]] {
+        let again = freeway(&["harmony", "render"], &input.to_string());
+        let text = freeway(&["harmony", "tokenize", "--decode"], stdout(&again));
+        assert_eq!(
+            stdout(&text),
+            "<|start|>assistant<|channel|>final<|message|>What<|end|><|start|>assistant"
+        );
+    }
+}
+
+#[test]
+fn harmony_says_what_is_wrong_with_its_input_and_where() {
+    assert_fails(
+        &freeway(&["harmony", "tokenize", "--decode"], "[1, 2, 300000]"),
+        1,
+        &["300000", "index 2", "201087", "--tokenizer"],
+    );
+    let output = freeway(&["harmony", "render"], "{\"messages\": 7}");
+    assert_fails(&output, 1, &["line 1", "{\"messages\": [{\"role\""]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(error.matches("line 1").count(), 1, "{error}");
 }

@@ -309,6 +309,7 @@ proptest! {
     ) {
         // What a server does with a malformed turn: keep it, and show it to the model again.
         let messages = ENCODING.parse(&tokens, ParserOptions { start, ..ParserOptions::default() });
+        prop_assert!(Conversation::new(messages.clone()).validate().is_ok());
         let replay: Vec<TokenId> =
             messages.iter().flat_map(|message| ENCODING.render(message)).collect();
         let options = ParserOptions { start: ParserStart::Message, ..ParserOptions::default() };

@@ -38,18 +38,20 @@ pub(crate) fn run(args: HarmonyArgs) -> anyhow::Result<ExitCode> {
                 start,
                 ..ParserOptions::default()
             };
-            let messages = encoding.parse(&tokens, options);
-            serde_json::to_writer(&mut out, &messages)?;
+            let conversation = Conversation::new(encoding.parse(&tokens, options));
+            serde_json::to_writer(&mut out, &conversation)?;
             writeln!(out)?;
         }
         HarmonyCommand::Tokenize { decode: true } => {
             let tokenizer = tokenizer(args.tokenizer.as_deref())?;
             let tokens = token_ids(&input)?;
-            if let Some(&id) = tokens
-                .iter()
-                .find(|&&id| tokenizer.token_bytes(id).is_none())
-            {
-                bail!("{id} is no token of this tokenizer");
+            let mut ids = tokens.iter().enumerate();
+            if let Some((index, id)) = ids.find(|&(_, &id)| tokenizer.token_bytes(id).is_none()) {
+                bail!(
+                    "id {id} at index {index} is no token of this tokenizer, whose ids end at {}: \
+                     name the tokenizer that the ids are of with --tokenizer FILE",
+                    tokenizer.num_tokens().saturating_sub(1)
+                );
             }
             out.write_all(&tokenizer.decode(&tokens))?;
         }
@@ -64,11 +66,14 @@ pub(crate) fn run(args: HarmonyArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn utf8(input: &[u8]) -> anyhow::Result<&str> {
-    std::str::from_utf8(input).context("the input is not UTF-8 text")
+    std::str::from_utf8(input).context("the input is not UTF-8 text, which JSON has to be")
 }
 
 fn token_ids(input: &[u8]) -> anyhow::Result<Vec<TokenId>> {
-    serde_json::from_slice(input).context("the input is not a JSON array of token ids")
+    serde_json::from_slice(input).context(
+        "the input is not a JSON array of token ids such as [200006, 1428], which `freeway harmony \
+         render` prints",
+    )
 }
 
 fn tokenizer(path: Option<&Path>) -> anyhow::Result<Arc<Tokenizer>> {

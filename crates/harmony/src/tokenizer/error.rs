@@ -6,8 +6,12 @@ use crate::TokenId;
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     /// Not JSON, or a field of the wrong type.
-    #[error("not a tokenizer.json: {0}")]
-    Json(#[from] serde_json::Error),
+    // The cause is told here, so it is no `source`: chains of errors would print it twice.
+    #[error(
+        "not a tokenizer.json: {0}; use the file of that name that lies beside the weights of a \
+         model, or fetch it again"
+    )]
+    Json(serde_json::Error),
     /// A part of the format that would change the tokens and that this reader does not implement.
     #[error(
         "{field} = {value} is not supported: only byte-level BPE without normalizer is \
