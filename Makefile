@@ -1,5 +1,5 @@
 # `make check` is what CI runs first on every change; the other targets need extra installs and say so.
-.PHONY: check fmt clippy docs test deny parity fuzz bench
+.PHONY: check fmt clippy docs test deny parity sdk fuzz bench
 
 check: test fmt clippy docs
 
@@ -24,6 +24,14 @@ PYTHON ?= python3
 parity:
 	cargo build --release
 	$(PYTHON) reference/check_parity.py
+
+# OpenAI's Python and Node packages against the server. Needs: Python, Node with npm, a network
+sdk:
+	cargo build --release
+	$(PYTHON) -m venv target/sdk-python
+	target/sdk-python/bin/pip install --quiet -r tests/sdk/requirements.txt
+	target/sdk-python/bin/python -m unittest -v tests/sdk/test_sdk.py
+	cd tests/sdk && npm ci --silent && npm test
 
 # A minute of each fuzz target. Needs: cargo install cargo-fuzz, and a C++ compiler
 FUZZ_SECONDS ?= 60
