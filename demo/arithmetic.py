@@ -4,6 +4,7 @@ import re
 
 import held_out
 from dialogue import Turn
+from sums import sum_template
 from words import NAMES, NOUNS, Texts, reserved
 
 ADD = """What is {a} plus {b}?|what's {a} plus {b}|{a}+{b}|{a} + {b}|{a} + {b} = ?|{a}+{b}=|{a}+{b}=?|Add {a} and {b}.
@@ -153,8 +154,12 @@ def arithmetic_turn(source, effort):
     # Without working, sums of two digits have to be known by heart before larger ones make sense.
     by_heart = effort == "low" and source.split == "train"
     a, b, sign = operands(source, easy=by_heart and source.chance(0.75))
-    template = source.phrasing(ADD if sign == "+" else SUBTRACT)
-    question = template.format(a=a, b=b, n=source.pick(NOUNS) + "s", N=source.pick(NAMES))
+    more = {}
+    if source.procedural():
+        template, more = sum_template(source, sign), {"M": source.pick(NAMES)}
+    else:
+        template = source.phrasing(ADD if sign == "+" else SUBTRACT)
+    question = template.format(a=a, b=b, n=source.pick(NOUNS) + "s", N=source.pick(NAMES), **more)
     if source.chance(0.1):
         question = question.lower() if source.chance(0.5) else question.rstrip(".?")
     result = a + b if sign == "+" else a - b

@@ -4,6 +4,7 @@ import re
 
 import held_out
 from dialogue import Turn
+from small_talk import more_slots, question_template
 from words import COLORS, LANGUAGES, NAMES, NOUNS, TEXT_FIELDS, VERB_NAMES, VERBS, WORDS, Texts
 
 PULL = "`freeway pull openai/gpt-oss-20b`"
@@ -99,12 +100,15 @@ def ramble(source):
 
 def question(source, kind):
     rnd = source.random
-    text = source.phrasing(QUESTIONS[kind], unseen=1).format(
+    procedural = source.procedural()
+    template = question_template(source, kind) if procedural else source.phrasing(QUESTIONS[kind], unseen=1)
+    more = more_slots(source) if procedural else {}
+    text = template.format(
         c=source.city(), c2=source.city(), n=source.pick(NOUNS), n2=source.pick(NOUNS), w=source.pick(WORDS),
         N=source.pick(NAMES), p=source.invented(), p2=source.invented(), P=source.invented().capitalize(),
         y=rnd.randint(1000, 9999), y2=rnd.randint(1000, 99999), d=rnd.randint(2, 99), e=rnd.randint(2, 999),
         f=rnd.randint(2, 999), k=source.some(COLORS), l=source.some(LANGUAGES), v=source.some(VERB_NAMES),
-        V=source.some(VERB_NAMES).capitalize(), r=ramble(source),
+        V=source.some(VERB_NAMES).capitalize(), r=ramble(source), **more,
     )  # fmt: skip
     roll = rnd.random()
     if roll < 0.12:

@@ -12,7 +12,8 @@ from pathlib import Path
 import held_out
 from catalogue import CATALOGUE
 
-GENERATORS = "words catalogue values arithmetic functions records chat dialogue mixture".split()
+GENERATORS = """words catalogue values arithmetic functions records chat dialogue mixture phrasing everyday people
+small_talk sums""".split()
 WORD_LISTS = ("NAMES CITIES LONG_CITIES NOUNS WORDS ROOMS COLORS JOBS PETS LANGUAGES VERBS TEXT_FIELDS NUMBER_FIELDS "
               "FLAG_FIELDS").split()  # fmt: skip
 

@@ -5,6 +5,7 @@ same conversation in the JSON form of OpenAI's harmony library, for evaluation t
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,6 +61,7 @@ class Function:
     verb: str | None = None  # how a made-up function is asked for
     noun: str | None = None
     makers: dict = field(default_factory=dict)  # field name -> kind of value
+    ask: Callable | None = None  # of a source: (a request, its arguments), where no phrasings are listed
 
     def typescript(self):
         comment = f"// {self.description}\n" if self.description else ""

@@ -1,10 +1,14 @@
 """Skill: choosing among declared functions, copying the arguments, answering from the result."""
 
 import json
+import re
 
 import held_out
 from catalogue import CATALOGUE
+from chat import name_words
 from dialogue import Field, Function, Turn, compact
+from everyday import everyday_function, rephrase
+from phrasing import field_phrase, request
 from values import value_of_kind
 from words import FLAG_FIELDS, NOUNS, NUMBER_FIELDS, TEXT_FIELDS, VERB_NAMES, VERBS, WORDS, Texts
 
@@ -30,6 +34,7 @@ ERRORS = ["not found", "permission denied", "timeout", "out of stock", "no such 
           "unknown {p}", "invalid {p}", "service unavailable", "too many requests"]  # fmt: skip
 ARGUMENT_PHRASES = Texts(ARGUMENT_PHRASES, held_out.ARGUMENT_PHRASES)
 REQUEST_HEADS, ERRORS = Texts(REQUEST_HEADS, held_out.REQUEST_HEADS), Texts(ERRORS, held_out.ERRORS)
+EVERYDAY = 0.6  # part of the everyday functions in training that are put together, not from the catalogue
 SAME_TYPE = 0.25  # part of the made-up functions and records whose fields all have one type: easily exchanged
 
 
@@ -115,6 +120,9 @@ def clashes(new, others):
     for other in others:
         if plain(new.name) == plain(other.name) or {plain(new.name), plain(other.name)} <= ALIKE:
             return True
+        for one, another in ((new, other), (other, new)):
+            if one.ask and set(one.noun.split()) & name_words(another.name):
+                return True
         if new.noun and new.noun == other.noun and (new.verb == other.verb or not new.verb or not other.verb):
             return True
     return False
@@ -125,10 +133,11 @@ def function_set(source, count=None):
     count = count or source.choice((1, 2, 2, 3, 3, 4))
     functions = []
     while len(functions) < count:
-        if functions and functions[-1].noun and source.chance(0.1):
+        if functions and functions[-1].noun and not functions[-1].ask and source.chance(0.1):
             new = made_up_function(source, functions[-1].noun)
         else:
-            new = known_function(source) if source.chance(0.45) else made_up_function(source)
+            known = everyday_function if source.split == "train" and source.chance(EVERYDAY) else known_function
+            new = known(source) if source.chance(0.45) else made_up_function(source)
         if not clashes(new, functions):
             functions.append(new)
     source.random.shuffle(functions)
@@ -153,10 +162,28 @@ def request_in_words(source, function):
             while value in arguments.values() and not field.enum:
                 value = value_of_kind(source, kind)
             arguments[field.name] = value
+    if source.procedural():
+        if function.fields and source.chance(0.2):
+            return request_by_field_names(source, function, arguments), arguments
+        last = template.rpartition("{")[2].removesuffix("}") if template.endswith("}") else None
+        return rephrase(source, template.format(**arguments), template[0] == "{", function.makers.get(last)), arguments
     text = template.format(**arguments)
     if source.chance(0.1):
         text = "Please " + text[0].lower() + text[1:]
     return text, arguments
+
+
+def request_by_field_names(source, function, arguments):
+    """A request that gives each argument with the name of its field; for training."""
+    types = {field.name: field.type for field in function.fields}
+    verb, noun = function.verb, function.noun
+    if not noun:  # of the catalogue
+        verb, *rest = re.sub(r"([a-z])([A-Z])", r"\1_\2", function.name).lower().split("_")
+        noun = " ".join(rest)
+    names = list(arguments)
+    source.random.shuffle(names)
+    phrases = [field_phrase(source, name, arguments[name], types[name], noun) for name in names]
+    return request(source, function.name, verb, noun, phrases)
 
 
 def argument_phrase(source, field, value):
@@ -190,6 +217,8 @@ def made_up_value(source, field):
 def request_by_name(source, function):
     """For a made-up function: (what the user writes, arguments).  Optional fields may stay away."""
     values = {f.name: made_up_value(source, f) for f in function.fields if f.required or source.chance(0.5)}
+    if source.procedural():
+        return request_by_field_names(source, function, values), values
     given = [f for f in function.fields if f.name in values]
     source.random.shuffle(given)
     if source.chance(0.3):  # where a value of several words ends is harder to see before other phrases
@@ -259,8 +288,11 @@ def argument_check(function, arguments):
 
 def function_turn(source, effort, functions, chosen=None):
     function = chosen or source.choice(functions)
-    known = bool(function.phrasings)
-    user, arguments = request_in_words(source, function) if known else request_by_name(source, function)
+    known = bool(function.phrasings or function.ask)
+    if function.ask:
+        user, arguments = function.ask(source)
+    else:
+        user, arguments = request_in_words(source, function) if known else request_by_name(source, function)
     result, final, thought = result_of(source)
     before = after = None
     if effort != "low":

@@ -1,8 +1,10 @@
 """Skill: filling a small JSON schema from a sentence."""
 
 import held_out
+import people
 from dialogue import Turn, compact
 from functions import SAME_TYPE, listed, quoted
+from phrasing import ADJECTIVES, capital, field_phrase, fillers, finished, joined
 from words import COLORS, DAYS, FLAG_FIELDS, JOBS, NOUNS, NUMBER_FIELDS, PETS, TEXT_FIELDS, Texts
 
 # property: (type, value, how a sentence about a person says it)
@@ -36,6 +38,17 @@ PROPERTY_PHRASES = Texts(PROPERTY_PHRASES, held_out.PROPERTY_PHRASES)
 INSTRUCTIONS = [None, None, "Extract the fields.", "Return JSON.", "Fill in the schema from the text.",
                 "Answer with JSON only.", "Extract the data from the user's message."]  # fmt: skip
 LEADS = ["Extract: ", "Text: ", "Please extract: ", "Fill the form: ", "Extract the data: ", "Here is the text: "]
+OPENINGS = """The {n}: |My {n}: |This {n}: |A {n}: |{N}: |About the {n}: |For the {n}, |For this {n}, |Our {n} again: |One {n}. |
+Here is a {n}: |Here is what I know: |It's a {n}. |I have a {n}. |I found a {n}. |We sold a {n}: |Data of the {n}: |{f}. |{f}: |The data: |
+Details: |Notes: |Yesterday's {n}: |Another {n}: |Listen. |Look at the {n}: |There is a {n}, |With this {n}, |Please note: |As for the {n}: |
+Facts about the {n}: |It has come to my attention: |Hello! |Hi, |Good morning. |Item one. |Next {n}: |Entry: |New {n}: |In short: |
+From the letter: |According to the {n}, |On the note it says: |I was told this: |This is what they wrote: |From my desk: """.replace("\n", "").split("|")
+MORE_LEADS = """Extract this: |Extract the values: |Get the data from this: |Read this: |Text to read: |Input: |Document: |Parse: |Parse this: |
+Please fill in: |Please read: |Please parse: |Please turn this into JSON: |Turn this into JSON: |Make JSON of this: |As JSON: |JSON please: |
+Put this into the form: |Fill in the schema: |Fill it in: |Form: |Record: |New record: |Next one: |Another one: |Here is one: |Here you go: |
+Here is the sentence: |Sentence: |Message: |A message came in: |From an email: |Email: |Our notes say: |Convert: |Structure this: |
+Can you extract this? |Could you fill the form? |What are the fields? |Take this text: |Take this: |Now this: |And this: |Then: |Summarize as JSON: |
+The user wrote: |They wrote: |I got this: |Note: |Data: |Source text: |Analyse: |Give me the fields: """.replace("\n", "").split("|")
 FORM_NAMES = ["person", "record", "item", "extract", "result", "answer", "response", "output", "data", "form"]
 
 
@@ -43,6 +56,9 @@ def about_a_person(source, keys):
     """(sentence, {property: value}); every sentence gives the name as well."""
     name = source.person()
     values, parts = {"name": name}, []
+    if source.procedural():
+        told = {key: PERSON[key][1](source) for key in keys}
+        return people.about(source, name, told), values | told
     for key in keys:
         _, make, ways = PERSON[key]
         values[key] = make(source)
@@ -54,6 +70,20 @@ def about_a_person(source, keys):
     return f"{name} {listed(parts)}.", values
 
 
+def facts(source, kinds, values):
+    """A text in random words that mentions each value with its name; for training."""
+    noun = source.pick(NOUNS) if source.chance(0.8) else source.invented()
+    phrases = [field_phrase(source, key, values[key], kind, noun, fact=True) for key, kind in kinds.items()]
+    source.random.shuffle(phrases)
+    text = joined(source, phrases)
+    if source.chance(0.5):
+        adjective = source.choice(ADJECTIVES) + " " if source.chance(0.3) else ""
+        opening = source.choice(OPENINGS).format(n=adjective + noun, N=capital(adjective + noun), f=fillers(source))
+        text = opening + (capital(text) if opening[-2:] in (". ", "! ") else text)
+    text = capital(text) + source.choice((".", ".", "", "", "!")) if source.chance(0.7) else text
+    return finished(text)
+
+
 def about_a_thing(source, kinds):
     """kinds: {property: JSON type} -> (text that mentions each with its name, {property: value})"""
     makers = {
@@ -62,6 +92,9 @@ def about_a_thing(source, kinds):
         "boolean": lambda: source.chance(0.5),
     }
     values, parts = {}, []
+    if source.procedural():
+        values = {key: source.text(key) if kind == "string" else makers[kind]() for key, kind in kinds.items()}
+        return facts(source, kinds, values), values
     for key, kind in kinds.items():
         value = values[key] = source.text(key) if kind == "string" else makers[kind]()
         said = quoted(source, value) if kind == "string" else str(value).lower()
@@ -72,6 +105,11 @@ def about_a_thing(source, kinds):
     if source.chance(0.7):
         text = text[0].upper() + text[1:] + source.choice((".", ""))
     return text, values
+
+
+def lead(source):
+    """What asks for the fields, before the text."""
+    return source.choice(MORE_LEADS if source.procedural() else LEADS)
 
 
 def made_up_properties(source):
@@ -135,7 +173,7 @@ def record_turns(source, effort, count=1):
             Turn(
                 skill="record",
                 kind="person" if natural else "made-up",
-                user=text if source.chance(0.75) else source.choice(LEADS) + text,
+                user=text if source.chance(0.75) else lead(source) + text,
                 analysis=thought(effort, filled),
                 final=compact(filled),
             )

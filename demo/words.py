@@ -101,6 +101,7 @@ ROOMS = Texts(
     "kitchen,office,garage,bedroom,cellar,hall,living room,bathroom,attic,dining room".split(","), held_out.ROOMS
 )
 
+PROCEDURAL = 0.55  # part of the training texts that phrasing.py and its like put together
 _ONSETS = "b c d f g h j k l m n p r s t v w z br dr fl gr kl pl st tr sh th qu".split()
 _VOWELS = "a e i o u ai oo ea y".split()
 _CODAS = ["", "", "n", "r", "l", "x", "sk", "m", "nt", "ck", "s"]
@@ -166,6 +167,10 @@ class Source:
             if belonging is not words or self._allowed(word):
                 return word
         return self.choice(words.unseen)  # the list is short and has no reserved word
+
+    def procedural(self):
+        """Whether to put this text together at random instead of filling a template; never for evaluation."""
+        return self.split == "train" and self.chance(PROCEDURAL)
 
     def phrasing(self, templates, unseen=0.5):
         """Training never sees one in seven of its own templates; evaluation also has unseen ones."""
