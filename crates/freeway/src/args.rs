@@ -20,6 +20,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Chat(ChatArgs),
+    Pull(PullArgs),
     Score(ScoreArgs),
     Synth(SynthArgs),
     Harmony(HarmonyArgs),
@@ -66,9 +67,8 @@ Examples:
 A tools file is a JSON array of functions, each {\"name\", \"description\", \"parameters\"}, or of
 {\"type\": \"function\", \"function\": {…}} as in the OpenAI API.
 
-To run gpt-oss-20b, fetch it once (13.8 GB) with Hugging Face's own tool:
-  pip install huggingface_hub
-  hf download openai/gpt-oss-20b --exclude \"original/*\" \"metal/*\"
+To run gpt-oss-20b, fetch it once (13.8 GB):
+  freeway pull openai/gpt-oss-20b
 
 Exit codes: 0 answered, 1 failed, 2 wrong command line, 130 interrupted.")]
 pub(crate) struct ChatArgs {
@@ -133,6 +133,60 @@ pub(crate) enum Effort {
     Low,
     Medium,
     High,
+}
+
+/// Download a gpt-oss checkpoint from the Hugging Face hub
+///
+/// The files go into the Hugging Face cache, where other programs find them too. What is there is
+/// not downloaded again; a download that was cut off goes on where it stopped. Every file is held
+/// against the hub's checksum.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  freeway pull openai/gpt-oss-20b      13.8 GB, for 16 GB of memory or more
+  freeway pull openai/gpt-oss-120b     65.3 GB, for 80 GB of memory or more
+
+Environment:
+  HF_HOME, HF_HUB_CACHE   where the files go [default: ~/.cache/huggingface/hub]
+  HF_TOKEN                for private and gated models
+  HF_ENDPOINT             a mirror of the hub
+  HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
+
+Exit codes: 0 everything is here, 1 failed, 2 wrong command line, 130 interrupted.")]
+pub(crate) struct PullArgs {
+    /// The id of the model, such as openai/gpt-oss-20b
+    pub(crate) model: String,
+
+    /// A branch, a tag or a commit [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) revision: Option<String>,
+
+    /// Every file of the repository, also those that this engine does not read
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Read again what is already here, and replace what is damaged
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    /// Failures in a row after which to give up
+    #[arg(long, hide = true, env = "FREEWAY_PULL_RETRIES", default_value_t = 8,
+          value_parser = clap::value_parser!(u32).range(..=1000))]
+    pub(crate) retries: u32,
+
+    /// Milliseconds before the first new attempt; doubles with each further one
+    #[arg(
+        long,
+        hide = true,
+        env = "FREEWAY_PULL_BACKOFF_MS",
+        default_value_t = 500
+    )]
+    pub(crate) backoff_ms: u64,
+
+    /// Milliseconds that a server may say nothing
+    #[arg(long, hide = true, env = "FREEWAY_PULL_STALL_MS", default_value_t = 30_000,
+          value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pub(crate) stall_ms: u64,
 }
 
 /// Print how likely the model finds each token of a text

@@ -3,5 +3,6 @@
 pub(crate) mod chat;
 pub(crate) mod harmony;
 pub(crate) mod keys;
+pub(crate) mod pull;
 pub(crate) mod score;
 pub(crate) mod synth;

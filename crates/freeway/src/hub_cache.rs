@@ -1,8 +1,12 @@
-//! Finds checkpoints in the local Hugging Face cache, read-only and offline.
+//! Finds checkpoints in the local Hugging Face cache.
 //!
 //! The cache holds `models--ORG--NAME/refs/main`, a file with a revision, beside
-//! `models--ORG--NAME/snapshots/REVISION/`, the files of that revision. It is shared with every
-//! other program that uses the hub, so whatever they fetched is found here.
+//! `models--ORG--NAME/snapshots/REVISION/`, the files of that revision: links into
+//! `models--ORG--NAME/blobs/`, where each file lies under its checksum. It is shared with every
+//! other program that uses the hub, so whatever they fetched is found here. Nothing in this file
+//! writes; [`repository`] does.
+
+pub(crate) mod repository;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,17 +19,23 @@ use crate::input::read_if_present;
 /// The model that is used when none is named and it is present.
 pub(crate) const PREFERRED_MODEL: &str = "openai/gpt-oss-20b";
 
-/// The directory of the cache: `HF_HUB_CACHE`, else `$HF_HOME/hub`, else the hub's default place.
+/// The directory of the cache: `HF_HUB_CACHE`, else `hub` in [`home`].
 pub(crate) fn directory() -> Option<PathBuf> {
-    let variable = |name| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    variable("HF_HUB_CACHE")
-        .or_else(|| variable("HF_HOME").map(|home| home.join("hub")))
-        .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("huggingface/hub")))
-        .or_else(|| env::home_dir().map(|home| home.join(".cache/huggingface/hub")))
+    path_variable("HF_HUB_CACHE").or_else(|| home().map(|home| home.join("hub")))
+}
+
+/// Where programs that use the hub keep their files: `HF_HOME`, else the hub's default place.
+pub(crate) fn home() -> Option<PathBuf> {
+    path_variable("HF_HOME")
+        .or_else(|| path_variable("XDG_CACHE_HOME").map(|cache| cache.join("huggingface")))
+        .or_else(|| env::home_dir().map(|home| home.join(".cache/huggingface")))
+}
+
+/// A path from the environment. An empty variable is one that is not set.
+pub(crate) fn path_variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 /// Whether `name` has the form of a hub id, `organisation/name`.
@@ -42,10 +52,7 @@ pub(crate) fn is_hub_id(name: &str) -> bool {
 
 /// The snapshot of `id` in `cache`, if there is one.
 pub(crate) fn find(cache: &Path, id: &str) -> Option<PathBuf> {
-    if !is_hub_id(id) {
-        return None;
-    }
-    let repository = cache.join(format!("models--{}", id.replace('/', "--")));
+    let repository = repository_directory(cache, id)?;
     let revision = fs::read_to_string(repository.join("refs/main")).ok()?;
     let revision = revision.trim();
     if revision.is_empty() || !revision.chars().all(|c| c.is_ascii_alphanumeric()) {
@@ -53,6 +60,11 @@ pub(crate) fn find(cache: &Path, id: &str) -> Option<PathBuf> {
     }
     let snapshot = repository.join("snapshots").join(revision);
     snapshot.is_dir().then_some(snapshot)
+}
+
+/// Where the files of `id` are in `cache`, or would be; `None` if `id` is no hub id.
+pub(crate) fn repository_directory(cache: &Path, id: &str) -> Option<PathBuf> {
+    is_hub_id(id).then(|| cache.join(format!("models--{}", id.replace('/', "--"))))
 }
 
 /// Whether all weights of a snapshot are there. A download that was cut off, or a program that only

@@ -67,8 +67,8 @@ impl ModelSource {
         }
         if hub_cache::is_hub_id(name) {
             bail!(UsageError(format!(
-                "{name} is neither a directory nor in the Hugging Face cache{}; give a checkpoint \
-                 directory, or `demo`",
+                "{name} is neither a directory nor in the Hugging Face cache{}; get it with \
+                 `freeway pull {name}`, or give a checkpoint directory or `demo`",
                 cache
                     .map(|path| format!(" ({})", path.display()))
                     .unwrap_or_default()
@@ -90,8 +90,7 @@ impl ModelSource {
     pub(crate) fn announce(&self) {
         match self {
             ModelSource::Demo => terminal::note(format_args!(
-                "(the built-in demo model answers; {} is not on this machine, the README says how \
-                 to get it)",
+                "(the built-in demo model answers; `freeway pull {}` gets the real one)",
                 hub_cache::PREFERRED_MODEL
             )),
             ModelSource::Directory { name, .. } => {

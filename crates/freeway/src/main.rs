@@ -10,9 +10,11 @@
 mod args;
 mod commands;
 mod data_dir;
+mod hub;
 mod hub_cache;
 mod input;
 mod interrupt;
+mod known_models;
 mod local_model;
 mod terminal;
 
@@ -38,6 +40,7 @@ impl std::error::Error for UsageError {}
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Chat(args) => commands::chat::run(args),
+        Command::Pull(args) => commands::pull::run(args),
         Command::Score(args) => commands::score::run(args),
         Command::Synth(args) => commands::synth::run(args),
         Command::Harmony(args) => commands::harmony::run(args),

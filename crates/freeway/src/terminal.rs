@@ -14,6 +14,24 @@ pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// A number of bytes in decimal units, as disks and downloads are sold: `13.8 GB`.
+pub(crate) fn bytes_text(num_bytes: u64) -> String {
+    let mut size = num_bytes as f64;
+    for unit in ["bytes", "kB", "MB", "GB"] {
+        // What would be printed as 1000 belongs to the next unit.
+        if size < 999.5 {
+            return match unit {
+                "bytes" => format!("{num_bytes} bytes"),
+                unit if size < 9.995 => format!("{size:.2} {unit}"),
+                unit if size < 99.95 => format!("{size:.1} {unit}"),
+                unit => format!("{size:.0} {unit}"),
+            };
+        }
+        size /= 1000.0;
+    }
+    format!("{size:.1} TB")
+}
+
 /// A line on standard error that is overwritten as work goes on; silent outside of terminals.
 pub(crate) struct StatusLine {
     started: Instant,
@@ -50,5 +68,26 @@ impl StatusLine {
 impl Drop for StatusLine {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes_text;
+
+    #[test]
+    fn bytes_have_three_digits() {
+        for (num_bytes, text) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1_806, "1.81 kB"),
+            (999_500, "1.00 MB"),
+            (27_868_174, "27.9 MB"),
+            (13_789_185_078, "13.8 GB"),
+            (412_000_000_000, "412 GB"),
+            (u64::MAX, "18446744.1 TB"),
+        ] {
+            assert_eq!(bytes_text(num_bytes), text);
+        }
     }
 }

@@ -1,0 +1,12 @@
+//! `freeway pull` against hubs, good and bad ones: what is asked for, what ends up in the cache, and
+//! what the user is told.
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
+
+mod fake_hub;
+mod home;
+mod interruptions;
+mod lies;
+mod limits;
+mod pulls;
+mod refusals;
+mod stalls;
