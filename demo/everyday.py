@@ -80,7 +80,7 @@ SLOTS = {
     "pieces": ("quantity count amount number pieces number_of_pieces",
                "{v} pieces|{v} of them|{v} times|{v} units|exactly {v} of them|in total {v} pieces|altogether {v}"),
     "money": ("max_price budget limit price_limit maximum cost", "for {v} euros|for at most {v} dollars|up to {v} euros|under {v} dollars|"
-              "with a budget of {v} dollars|not above {v}|cheaper than {v} euros|spending {v} dollars"),
+              "on a budget of {v} dollars|not above {v}|cheaper than {v} euros|spending {v} dollars"),
     "weight": ("weight mass kilograms kilos", "{v} kg|weighing {v} kg|of {v} kilograms|with {v} kilos|{v} kilos"),
     "distance": ("distance range_km range kilometers max_distance", "within {v} km|{v} km|{v} kilometers away|not further than {v} km|over {v} km"),
     "email": ("email address contact_email mail reply_to email_address", "via {v}|under {v}|mail {v}|reachable at {v}|(email {v})|for {v}"),

@@ -69,11 +69,15 @@ def contains_held_out(template):
     return text in whole or any(part in f" {text} " for part in parts)
 
 
+def with_an(text):
+    return re.sub(r"\b([aA]) (?=[aeio]\w)", r"\1n ", text)
+
+
 def new(draw, source):
     """A template of draw(source) that evaluation does not keep for itself."""
     while contains_held_out(template := draw(source)):
         pass
-    return template
+    return with_an(template)
 
 
 def fill(template, **values):
@@ -365,7 +369,8 @@ def ing(verb):
 def articled(source):
     """What stands between verb and noun."""
     article = source.choice(("the", "the", "the", "a", "my", "", "this", "that", "our", "your", "his", "her", "one", "another"))
-    return f"{article} {source.choice(ADJECTIVES)} ".lstrip() if source.chance(0.15) else f"{article} ".lstrip()
+    text = f"{article} {source.choice(ADJECTIVES)} " if source.chance(0.15) else f"{article} "
+    return with_an(text.lstrip())
 
 
 def lead_in(source, template):
