@@ -1,5 +1,6 @@
 //! What can be typed: the command line, as clap reads it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -20,6 +21,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Chat(ChatArgs),
+    Serve(ServeArgs),
     Pull(PullArgs),
     Score(ScoreArgs),
     Synth(SynthArgs),
@@ -187,6 +189,50 @@ pub(crate) struct PullArgs {
     #[arg(long, hide = true, env = "FREEWAY_PULL_STALL_MS", default_value_t = 30_000,
           value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub(crate) stall_ms: u64,
+}
+
+/// Serve the model over HTTP, as the OpenAI API
+///
+/// Any OpenAI client works with the base URL http://127.0.0.1:8080/v1. On this machine no key is
+/// needed; for other machines make one with `freeway keys create`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  freeway serve
+  freeway serve --model openai/gpt-oss-20b --listen 127.0.0.1:9000
+  freeway serve --listen 0.0.0.0:8080        # after: freeway keys create
+
+Ask it:
+  curl http://127.0.0.1:8080/v1/chat/completions \\
+    -d '{\"model\": \"auto\", \"messages\": [{\"role\": \"user\", \"content\": \"What is 27 + 58?\"}]}'
+
+freeway.example.toml shows every setting. Exit codes: 0 ended as asked, 1 failed, 2 wrong settings.")]
+pub(crate) struct ServeArgs {
+    /// Settings in TOML; flags and variables win over it
+    #[arg(long, env = "FREEWAY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, short, env = "FREEWAY_LISTEN", value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// The name by which clients ask for the model [default: its hub id or directory name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) served_name: Option<String>,
+
+    /// Ask for a key on this machine, too
+    #[arg(long)]
+    pub(crate) require_key: bool,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+
+    /// What to log: error, warn, info, debug or trace [default: info]
+    #[arg(long, env = "FREEWAY_LOG", value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
 }
 
 /// Print how likely the model finds each token of a text

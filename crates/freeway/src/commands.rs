@@ -5,4 +5,5 @@ pub(crate) mod harmony;
 pub(crate) mod keys;
 pub(crate) mod pull;
 pub(crate) mod score;
+pub(crate) mod serve;
 pub(crate) mod synth;

@@ -158,9 +158,8 @@ impl ServerSection {
             0 => Err(UsageError(format!("[server] {name} must be at least 1"))),
             value => Ok(value),
         };
-        let seconds = |name, value| {
-            positive(name, value).map(|value| Duration::from_secs(u64::from(value)))
-        };
+        let seconds =
+            |name, value| positive(name, value).map(|value| Duration::from_secs(u64::from(value)));
         Ok(ServerConfig {
             max_body_bytes: (positive("max_body_mib", self.max_body_mib)? as usize) << 20,
             max_connections: positive("max_connections", self.max_connections)? as usize,
@@ -214,6 +213,11 @@ mod tests {
             max_body_mib: 0,
             ..ServerSection::default()
         };
-        assert!(zero.limits().unwrap_err().to_string().contains("max_body_mib"));
+        assert!(
+            zero.limits()
+                .unwrap_err()
+                .to_string()
+                .contains("max_body_mib")
+        );
     }
 }

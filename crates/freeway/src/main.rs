@@ -9,6 +9,7 @@
 
 mod args;
 mod commands;
+mod config;
 mod data_dir;
 mod hub;
 mod hub_cache;
@@ -40,6 +41,7 @@ impl std::error::Error for UsageError {}
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Chat(args) => commands::chat::run(args),
+        Command::Serve(args) => commands::serve::run(args),
         Command::Pull(args) => commands::pull::run(args),
         Command::Score(args) => commands::score::run(args),
         Command::Synth(args) => commands::synth::run(args),
