@@ -13,7 +13,7 @@ import pathlib
 import random
 import sys
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 OUT = pathlib.Path(__file__).parent.parent / "crates/harmony/tests/fixtures/tokenizer"
 GPT_OSS_SHA256 = "0614fe83cadab421296e664e1f48f4261fa8fef6e03e63bb75c20f38e37d07d3"
@@ -44,8 +44,15 @@ def split(pattern: str):
     return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"), byte_level])
 
 
-def trained(pre_tokenizer, size: int) -> dict:
+def digits(individual: bool, use_regex: bool):
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=use_regex)
+    return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=individual), byte_level])
+
+
+def trained(pre_tokenizer, size: int, normalizer=None) -> dict:
     tokenizer = Tokenizer(models.BPE())
+    if normalizer:
+        tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizer
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -86,10 +93,15 @@ def fixtures(gpt_oss_path: str) -> dict[str, dict]:
     # Tokens that only a whole piece can become.
     for text in ("ĠHTTPServer", "isn", "Ġfox", "!!!!!!!!!!"):
         llama3["model"]["vocab"].setdefault(text, len(llama3["model"]["vocab"]))
-    qwen = with_added(trained(split(QWEN2), 420), [
+    chatml = with_added(trained(split(QWEN2), 420), [
         *special("<|im_start|>", "<|im_end|>"),
         AddedToken("<think>", normalized=False), AddedToken("<think>\n\n", normalized=False),
         AddedToken("</think>", normalized=False), AddedToken("  ", normalized=True), AddedToken("hink", normalized=True),
+    ])
+    # Qwen's normalizer; what is added is found as it stands, or after both it and the text were normalized.
+    qwen2 = with_added(trained(split(QWEN2), 420, normalizers.NFC()), [
+        *special("<|im_start|>", "<|im_end|>"),
+        AddedToken("e\u0301!", normalized=False), AddedToken("n\u0303!", normalized=True),
     ])
     two_splits = trained(pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(r"\p{N}{1,2}"), "isolated"), pre_tokenizers.Split(" = ", "isolated"),
@@ -98,20 +110,32 @@ def fixtures(gpt_oss_path: str) -> dict[str, dict]:
     return {
         "gpt2": with_added(gpt2, special("<|endoftext|>")),
         "llama3": with_added(llama3, special("<|begin_of_text|>", "<|eot_id|>")),
-        "qwen2": qwen,
+        "chatml": chatml,
+        "qwen2": qwen2,
+        # StarCoder and SmolLM split so.
+        "smollm": with_added(trained(digits(True, True), 420), special("<|endoftext|>")),
+        "digit_runs": trained(digits(False, False), 400),
         "phrases": with_added(trained(split(PHRASES), 400), special("<|start|>", "<|end|>")),
         "two_splits": two_splits,
         "gpt_oss": gpt_oss(gpt_oss_path),
     }
 
 
-def texts(source: random.Random) -> list[str]:
+# What NFC composes, reorders and replaces.
+NFC = [
+    "e\u0301", "n\u0303", "e\u0301!", "n\u0303!", "\u00e9!", "\u00f1!", "\u2126", "\u212b", "\u1100\u1161\u11a8", "a\u0323\u0307", "a\u0307\u0323",
+    "\u0344", "\u0958", "\uf900", "\U0002f800", "\u0301", "\u0327", "c", "\u09c7\u09be", "\u1e9b\u0323",
+]  # fmt: skip
+
+
+def texts(source: random.Random, more: list[str]) -> list[str]:
     words = [word for line in CORPUS for word in line.replace("\n", " \n ").split(" ")]
     odd = [
         " ", "  ", "   ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u0085", "\u2028", "'s", "'S", "'ſ", "’t", "'LL", "''", "é", "e\u0301",
         "\u0301", "Ж", "ж", "ǅ", "ʰ", "世", "ʼn", "١", "Ⅷ", "½", "7", "42", "1000000", "👩", "\u200d", "\ufe0f", "\u200b", "\0", "€", "/", "//", "<|start|>",
         "<|endoftext|>", "<|im_end|>", "<think>", "<think>\n", "<think>\n\n", "</think>", "hink", " = ", "Current date: ", "= (_: {\n",
     ]  # fmt: skip
+    odd += more
     made = [*CORPUS, "", *odd]
     for _ in range(110):
         parts = [source.choice(words if source.random() < 0.5 else odd) for _ in range(source.randint(2, 12))]
@@ -126,7 +150,8 @@ def main() -> None:
     for name, file in fixtures(sys.argv[1]).items():
         tokenizer = Tokenizer.from_str(json.dumps(file))
         tokenizer.encode_special_tokens = True  # text does not become a special token
-        cases = [[text, tokenizer.encode(text, add_special_tokens=False).ids] for text in texts(random.Random(name))]
+        inputs = texts(random.Random(name), NFC if file["normalizer"] else [])
+        cases = [[text, tokenizer.encode(text, add_special_tokens=False).ids] for text in inputs]
         target = OUT / f"{name}.json"
         # ASCII only, so that no editor can normalise it; one case a line.
         lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// A small tokenizer with one `Split`.
 static FILE: LazyLock<Value> = LazyLock::new(|| {
-    let fixture = include_str!("../../crates/harmony/tests/fixtures/tokenizer/qwen2.json");
+    let fixture = include_str!("../../crates/harmony/tests/fixtures/tokenizer/chatml.json");
     serde_json::from_str::<Value>(fixture).expect("the fixture is JSON")["tokenizer"].take()
 });
 

@@ -11,6 +11,7 @@ mod bpe;
 mod byte_level;
 mod error;
 mod json;
+mod normalizer;
 mod o200k_split;
 mod regex_split;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 use self::added_tokens::{AddedTokens, Run};
 use self::bpe::{Bpe, Merges, Scratch};
 pub use self::error::TokenizerError;
+use self::normalizer::Normalizer;
 use self::regex_split::RegexSplit;
 use crate::TokenId;
 use crate::vocab::Vocab;
@@ -34,6 +36,7 @@ pub struct Tokenizer {
     /// Applied one after the other: each cuts the pieces of the one before.
     splits: Vec<Split>,
     added: AddedTokens,
+    normalizer: Normalizer,
 }
 
 enum Split {
@@ -62,12 +65,12 @@ impl Tokenizer {
                 whole_piece_first: true,
                 byte_ids,
             };
-            let (splits, added) = (vec![Split::O200k], AddedTokens::default());
             Arc::new(Self {
                 vocab,
                 bpe,
-                splits,
-                added,
+                splits: vec![Split::O200k],
+                added: AddedTokens::default(),
+                normalizer: Normalizer::None,
             })
         });
         Arc::clone(shared)
@@ -75,10 +78,16 @@ impl Tokenizer {
 
     /// Reads a Hugging Face `tokenizer.json` that holds a byte-level BPE.
     ///
+    /// What is read: models of type `BPE` with all 256 bytes in the vocabulary; normalizer none or
+    /// `NFC`; pre-tokenizers `Split` with behaviour `Isolated`, and `Digits`, before the `ByteLevel`
+    /// that has to end them (so gpt-oss, GPT-2, GPT-NeoX, Llama 3, Qwen and StarCoder have it).
+    ///
     /// Encoding then equals that of the `tokenizers` library with `add_special_tokens = false`,
     /// save that text never yields a special token (an `added_tokens` entry with `special: true`);
     /// added tokens that are not special are found in text, as there. Of the post-processor,
-    /// truncation and padding, which concern whole prompts, nothing is kept.
+    /// truncation and padding, which concern whole prompts, nothing is kept. `NFC` is that of
+    /// today's Unicode; `tokenizers` 0.23 has tables of Unicode 9 and leaves marks that are younger
+    /// where they stand.
     ///
     /// # Errors
     /// Whatever in the file would change the tokens and is not implemented is refused; so are
@@ -101,7 +110,7 @@ impl Tokenizer {
 
     /// The tokens of arbitrary bytes; where they are UTF-8, those of the text. Bytes that are not
     /// become pieces of their own: the stretches between are encoded as if each were a text, and
-    /// decoding gives the same bytes back.
+    /// decoding gives the same bytes back (the normalized ones, where the tokenizer normalizes).
     pub fn encode_bytes(&self, bytes: &[u8]) -> Vec<TokenId> {
         let mut out = Vec::with_capacity(bytes.len() / 3 + 1);
         let mut scratch = Scratch::default();
@@ -116,7 +125,8 @@ impl Tokenizer {
     }
 
     fn encode_text(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<TokenId>) {
-        self.added.split(text, &mut |run| match run {
+        let normalizer = self.normalizer;
+        self.added.split(text, normalizer, &mut |run| match run {
             Run::Token(id) => out.push(id),
             Run::Text(text) => split(&self.splits, text, &mut |piece| {
                 self.bpe.encode(&self.vocab, piece.as_bytes(), scratch, out);

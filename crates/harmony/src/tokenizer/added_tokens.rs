@@ -1,28 +1,36 @@
 //! Added tokens that are not special: they are cut out of the text before anything else looks at
 //! it.
 
+use std::borrow::Cow;
+
 use regex_automata::meta::Regex;
 
 use super::error::{TokenizerError, shorten};
+use super::normalizer::Normalizer;
 use super::regex_split::compile;
 use crate::TokenId;
 
 /// One such token.
 pub(crate) struct AddedToken<'f> {
-    /// Looked for in normalized text, that is: after those that are not. (There is no normalizer
-    /// here.)
+    /// Looked for in normalized text, that is: after those that are not.
     pub(crate) normalized: bool,
     pub(crate) id: TokenId,
-    pub(crate) text: &'f str,
+    /// What to look for; normalized if the text will be.
+    pub(crate) text: Cow<'f, str>,
 }
 
 /// Finds the leftmost of the tokens, the longest of those that start at one place; first the ones
-/// that are not `normalized`, then the others in what is left.
+/// that are not `normalized`, then, in what is left and was normalized, the others.
 #[derive(Default)]
-pub(crate) struct AddedTokens(Vec<Stage>);
+pub(crate) struct AddedTokens {
+    verbatim: Finder,
+    normalized: Finder,
+}
 
-struct Stage {
-    regex: Regex,
+/// Finds nothing by default.
+#[derive(Default)]
+struct Finder {
+    regex: Option<Regex>,
     /// By pattern of `regex`.
     ids: Vec<TokenId>,
 }
@@ -35,52 +43,57 @@ pub(crate) enum Run<'t> {
 
 impl AddedTokens {
     pub(crate) fn new(tokens: &[AddedToken<'_>]) -> Result<Self, TokenizerError> {
-        let mut stages = Vec::new();
-        for normalized in [false, true] {
-            let mut tokens: Vec<_> = tokens
-                .iter()
-                .filter(|t| t.normalized == normalized)
-                .collect();
-            if tokens.is_empty() {
-                continue;
-            }
-            // The first pattern that matches wins, so the longest have to come first.
-            tokens.sort_by_key(|token| std::cmp::Reverse(token.text.len()));
-            let patterns: Vec<String> = tokens
-                .iter()
-                .map(|t| regex_syntax::escape(t.text))
-                .collect();
-            let regex = compile(&patterns).map_err(|reason| TokenizerError::Pattern {
-                pattern: shorten(&patterns.join("|")),
-                reason: format!("it stands for added_tokens; {reason}"),
-            })?;
-            stages.push(Stage {
-                regex,
-                ids: tokens.iter().map(|t| t.id).collect(),
-            });
-        }
-        Ok(Self(stages))
+        let finder = |normalized: bool| {
+            let tokens = tokens.iter().filter(|token| token.normalized == normalized);
+            Finder::new(tokens.collect())
+        };
+        Ok(Self {
+            verbatim: finder(false)?,
+            normalized: finder(true)?,
+        })
     }
 
-    /// Calls `run` with the parts of the text in order.
-    pub(crate) fn split<'t>(&self, text: &'t str, run: &mut impl FnMut(Run<'t>)) {
-        split(&self.0, text, run);
+    /// Calls `run` with the parts of the text in order, the text between the tokens normalized.
+    pub(crate) fn split(&self, text: &str, normalizer: Normalizer, run: &mut impl FnMut(Run<'_>)) {
+        self.verbatim.split(text, &mut |part| match part {
+            Run::Text(text) => self.normalized.split(&normalizer.apply(text), run),
+            Run::Token(_) => run(part),
+        });
     }
 }
 
-fn split<'t>(stages: &[Stage], text: &'t str, run: &mut impl FnMut(Run<'t>)) {
-    let Some((stage, later)) = stages.split_first() else {
-        return run(Run::Text(text));
-    };
-    let mut done = 0;
-    for found in stage.regex.find_iter(text) {
-        if done < found.start() {
-            split(later, &text[done..found.start()], run);
+impl Finder {
+    fn new(mut tokens: Vec<&AddedToken<'_>>) -> Result<Self, TokenizerError> {
+        if tokens.is_empty() {
+            return Ok(Self::default());
         }
-        run(Run::Token(stage.ids[found.pattern().as_usize()]));
-        done = found.end();
+        // The first pattern that matches wins, so the longest have to come first.
+        tokens.sort_by_key(|token| std::cmp::Reverse(token.text.len()));
+        let patterns: Vec<String> = tokens
+            .iter()
+            .map(|token| regex_syntax::escape(&token.text))
+            .collect();
+        let regex = compile(&patterns).map_err(|reason| TokenizerError::Pattern {
+            pattern: shorten(&patterns.join("|")),
+            reason: format!("it stands for added_tokens; {reason}"),
+        })?;
+        Ok(Self {
+            regex: Some(regex),
+            ids: tokens.iter().map(|token| token.id).collect(),
+        })
     }
-    if done < text.len() {
-        split(later, &text[done..], run);
+
+    fn split<'t>(&self, text: &'t str, run: &mut impl FnMut(Run<'t>)) {
+        let mut done = 0;
+        for found in self.regex.iter().flat_map(|regex| regex.find_iter(text)) {
+            if done < found.start() {
+                run(Run::Text(&text[done..found.start()]));
+            }
+            run(Run::Token(self.ids[found.pattern().as_usize()]));
+            done = found.end();
+        }
+        if done < text.len() {
+            run(Run::Text(&text[done..]));
+        }
     }
 }

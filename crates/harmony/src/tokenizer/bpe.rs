@@ -118,6 +118,8 @@ impl Bpe {
 
     fn merge(&self, vocab: &Vocab, piece: &[u8], scratch: &mut Scratch, out: &mut Vec<TokenId>) {
         let Scratch { symbols, queue } = scratch;
+        // Pairs looked up, and entries taken from the queue.
+        let mut num_steps = piece.len();
         symbols.clear();
         symbols.extend(piece.iter().zip(0..).map(|(&byte, at): (_, u32)| Symbol {
             id: self.byte_ids[usize::from(byte)],
@@ -134,10 +136,12 @@ impl Bpe {
         }
         queue.first.sort_unstable();
         while let Some(top) = queue.pop() {
+            num_steps += 1;
             let (rank, at) = ((top >> 32) as u32, top as u32);
             if symbols[at as usize].pair_rank != rank {
                 continue; // Stale: the pair is no longer there.
             }
+            num_steps += 3;
             let Some(merge) = self.pair(vocab, piece, symbols, at) else {
                 continue;
             };
@@ -162,6 +166,12 @@ impl Bpe {
                 }
             }
         }
+        // There are fewer merges than bytes, and each queues two pairs at most.
+        debug_assert!(
+            num_steps <= 7 * piece.len(),
+            "{num_steps} steps for {} bytes",
+            piece.len()
+        );
         let mut at = 0;
         while let Some(symbol) = symbols.get(at) {
             out.push(symbol.id);

@@ -14,8 +14,8 @@ pub enum TokenizerError {
     Json(serde_json::Error),
     /// A part of the format that would change the tokens and that this reader does not implement.
     #[error(
-        "{field} = {value} is not supported: only byte-level BPE without normalizer is \
-         (as gpt-oss, GPT-2 and Llama 3 use it)"
+        "{field} = {value} is not supported: only byte-level BPE with no normalizer or NFC is \
+         (as gpt-oss, GPT-2, Llama 3 and Qwen use it)"
     )]
     Unsupported {
         /// Path of the field in the file, such as `pre_tokenizer.type`.

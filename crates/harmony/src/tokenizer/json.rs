@@ -10,6 +10,7 @@ use self::token_table::TokenTable;
 use super::added_tokens::{AddedToken, AddedTokens};
 use super::bpe::{Bpe, Merge, Merges};
 use super::error::{TokenizerError, shorten};
+use super::normalizer::Normalizer;
 use super::o200k_split::O200K_PATTERN;
 use super::regex_split::RegexSplit;
 use super::{Split, Tokenizer};
@@ -34,9 +35,7 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
             }
         })?;
     check_model(&file.model)?;
-    if !is_identity(&file.normalizer) {
-        return Err(unsupported_value("normalizer", &file.normalizer));
-    }
+    let normalizer = normalizer(&file.normalizer)?;
     if file.decoder["type"] != "ByteLevel" {
         return Err(unsupported_value("decoder", &file.decoder));
     }
@@ -67,6 +66,11 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
                 text,
             ));
         } else {
+            let text = if token.normalized {
+                normalizer.apply(text)
+            } else {
+                text.into()
+            };
             added.push(AddedToken {
                 normalized: token.normalized,
                 id,
@@ -85,6 +89,7 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
         // Last, being the slowest to find fault.
         splits: splits(&file.pre_tokenizer)?,
         added: AddedTokens::new(&added)?,
+        normalizer,
         vocab,
         bpe,
     })
@@ -101,13 +106,19 @@ fn unsupported_value(field: &'static str, value: &Value) -> TokenizerError {
     unsupported(field, &value.to_string())
 }
 
-/// No normalizer, or a list of none.
-fn is_identity(normalizer: &Value) -> bool {
-    normalizer.is_null()
-        || normalizer["type"] == "Sequence"
-            && normalizer["normalizers"]
-                .as_array()
-                .is_some_and(Vec::is_empty)
+/// None, `NFC`, or a list of these: what is composed stays so.
+fn normalizer(value: &Value) -> Result<Normalizer, TokenizerError> {
+    let one = [value.clone()];
+    let steps = match value["normalizers"].as_array() {
+        Some(steps) if value["type"] == "Sequence" => steps.as_slice(),
+        _ if value.is_null() => &[],
+        _ => one.as_slice(),
+    };
+    match steps.iter().find(|step| step["type"] != "NFC") {
+        Some(other) => Err(unsupported_value("normalizer", other)),
+        None if steps.is_empty() => Ok(Normalizer::None),
+        None => Ok(Normalizer::Nfc),
+    }
 }
 
 fn check_model(model: &Model) -> Result<(), TokenizerError> {
@@ -134,8 +145,8 @@ fn check_model(model: &Model) -> Result<(), TokenizerError> {
     Ok(())
 }
 
-/// The splits that `pre_tokenizer` makes one after the other: any number of `Split`, then
-/// `ByteLevel`.
+/// The splits that `pre_tokenizer` makes one after the other: any number of `Split` and `Digits`,
+/// then `ByteLevel`.
 fn splits(pre_tokenizer: &Value) -> Result<Vec<Split>, TokenizerError> {
     let one = [pre_tokenizer.clone()];
     let steps = match pre_tokenizer["pretokenizers"].as_array() {
@@ -171,6 +182,13 @@ fn splits(pre_tokenizer: &Value) -> Result<Vec<Split>, TokenizerError> {
 }
 
 fn split(step: &Value) -> Result<Split, TokenizerError> {
+    if step["type"] == "Digits" {
+        return match step["individual_digits"] {
+            Value::Bool(true) => Ok(Split::Regex(RegexSplit::new(r"\p{N}")?)),
+            Value::Bool(false) => Ok(Split::Regex(RegexSplit::new(r"\p{N}+")?)),
+            _ => Err(unsupported_value("pre_tokenizer.individual_digits", step)),
+        };
+    }
     if step["type"] != "Split" {
         return Err(unsupported_value("pre_tokenizer", step));
     }

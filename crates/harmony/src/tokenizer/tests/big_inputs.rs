@@ -1,6 +1,10 @@
-//! Inputs on which a careless tokenizer is quadratic, overflows its stack or gives up. A quadratic
-//! one would not finish.
+//! Inputs on which a careless tokenizer is quadratic, overflows its stack or gives up. That merging
+//! takes a number of steps in proportion to the bytes is asserted where it is done (`bpe`); were the
+//! splitting quadratic, these tests would not finish.
 
+use unicode_normalization::is_nfc;
+
+use super::files::Fixture;
 use super::random_text::Random;
 use crate::Tokenizer;
 
@@ -70,6 +74,19 @@ fn no_two_neighbours_within_a_long_piece_could_still_merge() {
             let joined = [bytes(pair[0]), bytes(pair[1])].concat();
             assert_eq!(tokenizer.vocab.find(&joined), None, "{random}: {pair:?}");
         }
+    }
+}
+
+#[test]
+fn a_million_marks_normalize_and_decode_to_what_they_are() {
+    let file = Fixture::named("qwen2").file.to_string();
+    let tokenizer = Tokenizer::from_tokenizer_json(file.as_bytes()).unwrap();
+    // Marks of one class stay in order; those of two are sorted.
+    for (unit, composed) in [("\u{301}", "é"), ("\u{301}\u{323}", "ẹ")] {
+        let text = "e".to_owned() + &unit.repeat(1_000_000 / unit.len());
+        let decoded = String::from_utf8(tokenizer.decode(&tokenizer.encode(&text))).unwrap();
+        assert!(decoded.starts_with(composed) && decoded.len() > 900_000);
+        assert!(is_nfc(&decoded));
     }
 }
 

@@ -5,12 +5,14 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::TokenId;
 
 pub(super) struct Oracle {
     /// Not `normalized`, then `normalized`.
     added: [Vec<(String, TokenId)>; 2],
+    is_nfc: bool,
     splits: Vec<fancy_regex::Regex>,
     ids: HashMap<Vec<u8>, TokenId>,
     merges: HashMap<(Vec<u8>, Vec<u8>), usize>,
@@ -24,6 +26,7 @@ impl Oracle {
     pub(super) fn new(file: &Value) -> Self {
         let spelt = spelling();
         let bytes = |text: &str| -> Vec<u8> { text.chars().map(|c| spelt[&c]).collect() };
+        let is_nfc = file["normalizer"]["type"] == "NFC";
         let mut added = [vec![], vec![]];
         let mut special_names = vec![];
         for token in file["added_tokens"].as_array().unwrap() {
@@ -32,6 +35,11 @@ impl Oracle {
                 special_names.push(text);
             } else {
                 let stage = usize::from(token["normalized"] == true);
+                let text = if stage == 1 && is_nfc {
+                    text.nfc().collect()
+                } else {
+                    text
+                };
                 added[stage].push((text, token["id"].as_u64().unwrap() as TokenId));
             }
         }
@@ -45,6 +53,8 @@ impl Oracle {
             let pattern = match (step["type"].as_str().unwrap(), &step["pattern"]) {
                 ("ByteLevel", _) if step["use_regex"] == false => continue,
                 ("ByteLevel", _) => GPT2.to_owned(),
+                ("Digits", _) if step["individual_digits"] == true => r"\p{N}".to_owned(),
+                ("Digits", _) => r"\p{N}+".to_owned(),
                 (_, pattern) => match pattern["Regex"].as_str() {
                     Some(regex) => regex.to_owned(),
                     None => fancy_regex::escape(pattern["String"].as_str().unwrap()).into_owned(),
@@ -69,6 +79,7 @@ impl Oracle {
             });
         Self {
             added,
+            is_nfc,
             splits,
             ids: ids
                 .filter(|(text, _)| !special_names.contains(text))
@@ -85,9 +96,22 @@ impl Oracle {
         out
     }
 
+    /// The text as the normalizer makes it.
+    pub(super) fn normalized(&self, text: &str) -> String {
+        if self.is_nfc {
+            text.nfc().collect()
+        } else {
+            text.to_owned()
+        }
+    }
+
     fn cut_added(&self, stage: usize, text: &str, out: &mut Vec<TokenId>) {
         let Some(tokens) = self.added.get(stage) else {
             return self.cut(&self.splits, text, out);
+        };
+        let text = match stage {
+            1 => &self.normalized(text),
+            _ => text,
         };
         for (at, _) in text.char_indices() {
             let here = tokens
