@@ -259,6 +259,25 @@ fn the_store_is_the_flag_else_the_variable_else_the_data_directory() {
 }
 
 #[test]
+fn a_relative_path_is_one_from_here_even_if_sqlite_has_a_meaning_for_it() {
+    let home = Home::new();
+    // A colon is no part of a file name on Windows.
+    let special = ["file:a.db?mode=memory", "./:memory:"];
+    let names = special.into_iter().filter(|_| cfg!(unix));
+    for name in names.chain(["a.db", "new/a.db"]) {
+        let keys = |command| {
+            let mut command = home.command(&[command, "--store", &format!("sqlite:{name}")]);
+            let output = command.current_dir(home.directory.path()).output();
+            assert_success(output.as_ref().unwrap());
+            output.unwrap()
+        };
+        keys("create");
+        assert!(home.directory.path().join(name).is_file(), "{name}");
+        assert!(stdout(&keys("list")).contains("active"), "{name}");
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_used_is_an_error_with_the_next_step() {
     let home = Home::new();
     let text = home.directory.path().join("diary.txt");
