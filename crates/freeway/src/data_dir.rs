@@ -3,8 +3,12 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use store::{Store, StoreError};
+
+use crate::UsageError;
 
 /// The store to use: the one that was named, else a file in the user's data directory.
 pub(crate) fn store_url(named: Option<&str>) -> anyhow::Result<String> {
@@ -14,6 +18,14 @@ pub(crate) fn store_url(named: Option<&str>) -> anyhow::Result<String> {
             |name| env::var_os(name).filter(|value| !value.is_empty()),
             env::home_dir().as_deref(),
         ),
+    }
+}
+
+/// Opens the store. A URL that means nothing is a wrong command line.
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Arc<dyn Store>> {
+    match store::connect(url).await {
+        Err(error @ StoreError::InvalidUrl { .. }) => bail!(UsageError(error.to_string())),
+        result => Ok(result?),
     }
 }
 

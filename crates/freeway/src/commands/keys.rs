@@ -66,7 +66,7 @@ async fn create(
         created_at: timestamp(now),
         expires_at,
     };
-    let store = connect(url).await?;
+    let store = data_dir::connect(url).await?;
     let key = store
         .create_key(key)
         .await
@@ -99,7 +99,7 @@ async fn create(
 }
 
 async fn list(url: &str, json: bool, now: Timestamp) -> anyhow::Result<()> {
-    let store = connect(url).await?;
+    let store = data_dir::connect(url).await?;
     let keys = store.keys().await.context("cannot read the keys")?;
     let mut out = io::stdout().lock();
     if json {
@@ -145,7 +145,7 @@ async fn revoke(url: &str, id: &str, now: Timestamp) -> anyhow::Result<()> {
                 .to_owned()
         ));
     }
-    let store = connect(url).await?;
+    let store = data_dir::connect(url).await?;
     let key = match store.revoke_key(&KeyId(id.to_owned()), now).await {
         Ok(key) => key,
         Err(StoreError::NotFound) => bail!(
@@ -169,13 +169,6 @@ async fn revoke(url: &str, id: &str, now: Timestamp) -> anyhow::Result<()> {
         _ => note(format_args!("{}{name} is revoked", key.id)),
     }
     close(&*store).await
-}
-
-async fn connect(url: &str) -> anyhow::Result<std::sync::Arc<dyn Store>> {
-    match store::connect(url).await {
-        Err(error @ StoreError::InvalidUrl { .. }) => bail!(UsageError(error.to_string())),
-        result => Ok(result?),
-    }
 }
 
 async fn close(store: &dyn Store) -> anyhow::Result<()> {

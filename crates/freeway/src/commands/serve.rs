@@ -85,7 +85,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     // In the order in which a mistake costs the least: the address and the keys before the model.
     let limits = config.server.limits()?;
     let named_store = Some(config.store.url.as_str()).filter(|url| !url.is_empty());
-    let store = store::connect(&data_dir::store_url(named_store)?).await?;
+    let store = data_dir::connect(&data_dir::store_url(named_store)?).await?;
     let access = access(config, &store).await?;
     let server = Server::bind(config.server.listen, limits).await?;
 

@@ -1,0 +1,275 @@
+//! `freeway serve` through the binary: how it begins, answers with the real engine, and ends.
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A home of its own: no keys, no models, no settings.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn freeway(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_freeway"));
+        command
+            .args(args)
+            .env("XDG_DATA_HOME", self.path())
+            .env("HF_HOME", self.path())
+            .env_remove("HF_HUB_CACHE")
+            .stdin(Stdio::null());
+        for name in ["CONFIG", "LISTEN", "MODEL", "STORE", "LOG"] {
+            command.env_remove(format!("FREEWAY_{name}"));
+        }
+        command
+    }
+
+    /// A server that should not start.
+    fn refused(&self, args: &[&str]) -> Output {
+        self.freeway(&[&["serve"], args].concat()).output().unwrap()
+    }
+
+    fn serve(&self, args: &[&str]) -> Serving {
+        let fixed = ["serve", "--listen", "127.0.0.1:0"];
+        let mut command = self.freeway(&[&fixed, args].concat());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find_map(|line| {
+                Some(
+                    line.split_once("http://")?
+                        .1
+                        .split_once("/v1")?
+                        .0
+                        .to_owned(),
+                )
+            })
+            .expect("the server did not start");
+        // What it logs from then on is read, so that it never waits for a reader.
+        let log = thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
+        Serving {
+            child,
+            address,
+            log,
+        }
+    }
+}
+
+struct Serving {
+    child: Child,
+    address: String,
+    log: thread::JoinHandle<String>,
+}
+
+impl Serving {
+    /// Status and body of a request.
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\
+             content-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        (
+            head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body.to_owned(),
+        )
+    }
+
+    fn ask(&self, question: &str, headers: &str) -> (u16, Value) {
+        let body = json!({
+            "model": "auto",
+            "temperature": 0,
+            "messages": [{"role": "user", "content": question}],
+        });
+        let (status, body) = self.send("POST", "/v1/chat/completions", headers, &body.to_string());
+        (status, serde_json::from_str(&body).unwrap())
+    }
+
+    /// SIGTERM; the exit code and what was logged.
+    fn end(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        let code = self.child.wait().unwrap().code();
+        (code, self.log.join().unwrap())
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn the_demo_answers_and_the_server_ends_in_good_order() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let (status, answer) = server.ask("What is 27 + 58?", "");
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["choices"][0]["message"]["content"], "27 + 58 = 85");
+    assert_eq!(answer["model"], "demo");
+    assert_eq!(server.send("GET", "/readyz", "", "").0, 200);
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("draining"), "{log}");
+    assert!(!log.contains("27 + 58"), "no prompts in the log: {log}");
+    assert!(home.path().join("freeway/freeway.db").is_file());
+}
+
+#[test]
+fn other_machines_need_a_key_and_keys_work_at_once() {
+    let home = Home::new();
+    for args in [
+        &["--listen", "0.0.0.0:0"][..],
+        &["--listen", "[::]:0"],
+        &["--require-key"],
+    ] {
+        let output = home.refused(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(
+            stderr(&output).contains("freeway keys create"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let created = home.freeway(&["keys", "create"]).output().unwrap();
+    let key = String::from_utf8(created.stdout).unwrap();
+    let server = home.serve(&["--require-key"]);
+    assert_eq!(server.ask("Hello", "").0, 401);
+    let headers = format!("authorization: Bearer {}\r\n", key.trim());
+    assert_eq!(server.ask("Hello", &headers).0, 200);
+    // A key that is made while the server runs is known at once.
+    let created = home.freeway(&["keys", "create"]).output().unwrap();
+    let key = String::from_utf8(created.stdout).unwrap();
+    let headers = format!("authorization: Bearer {}\r\n", key.trim());
+    assert_eq!(server.ask("Hello", &headers).0, 200);
+    let (_, log) = server.end();
+    assert!(!log.contains(key.trim()), "no keys in the log");
+}
+
+#[test]
+fn settings_come_from_file_variable_and_flag_in_that_order() {
+    let home = Home::new();
+    let file = home.path().join("freeway.toml");
+    let text =
+        "[server]\nmax_body_mib = 1\n[model]\nserved_name = \"from-file\"\nmax_sequences = 2\n";
+    std::fs::write(&file, text).unwrap();
+    let server = home.serve(&["--config", file.to_str().unwrap()]);
+    assert!(
+        server
+            .send("GET", "/v1/models", "", "")
+            .1
+            .contains("\"from-file\"")
+    );
+    assert!(
+        server
+            .send("GET", "/v1/models/demo", "", "")
+            .1
+            .contains("\"from-file\"")
+    );
+    let large = "x".repeat((1 << 20) + 1);
+    assert_eq!(server.send("POST", "/v1/completions", "", &large).0, 413);
+    server.end();
+    let served = [
+        "--config",
+        file.to_str().unwrap(),
+        "--served-name",
+        "from-flag",
+    ];
+    let server = home.serve(&served);
+    assert!(
+        server
+            .send("GET", "/v1/models", "", "")
+            .1
+            .contains("\"from-flag\"")
+    );
+    server.end();
+}
+
+#[test]
+fn what_is_wrong_with_the_settings_is_said_before_a_model_is_loaded() {
+    let home = Home::new();
+    let file = home.path().join("wrong.toml");
+    std::fs::write(&file, "[server]\nlisten_on = \"x\"\n").unwrap();
+    let file = file.to_str().unwrap();
+    for (args, code, words) in [
+        (&["--config", file][..], 2, "listen_on"),
+        (&["--config", "/no/such/file"], 1, "/no/such/file"),
+        (&["--listen", "localhost"], 2, "--listen"),
+        (&["--model", "no-such-model"], 2, "no-such-model"),
+        (&["--store", "mysql://x"], 2, "sqlite:"),
+        (&["--log", "=="], 2, "log level"),
+    ] {
+        let output = home.refused(args);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert!(
+            stderr(&output).contains(words),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = home.refused(&["--listen", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(&address), "{}", stderr(&output));
+}
+
+#[test]
+fn a_question_that_nobody_waits_for_any_more_is_not_answered() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let body = json!({
+        "model": "demo",
+        "prompt": "a",
+        "max_tokens": 100_000,
+        "logit_bias": {"1": 100},
+    })
+    .to_string();
+    let in_flight = || {
+        let metrics = server.send("GET", "/metrics", "", "").1;
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("freeway_requests_in_flight{"))
+            .unwrap();
+        line.rsplit(' ').next().unwrap() == "1"
+    };
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    while !in_flight() {
+        thread::yield_now();
+    }
+    drop(stream);
+    while in_flight() {
+        thread::yield_now();
+    }
+    assert_eq!(server.end().0, Some(0));
+}
