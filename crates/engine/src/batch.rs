@@ -33,6 +33,15 @@ pub enum LogitRows {
     All,
 }
 
+/// A batch of one sequence.
+impl From<Chunk> for Batch {
+    fn from(chunk: Chunk) -> Self {
+        Self {
+            chunks: vec![chunk],
+        }
+    }
+}
+
 impl Batch {
     /// Number of tokens of all chunks.
     pub fn num_tokens(&self) -> usize {

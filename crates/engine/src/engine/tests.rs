@@ -81,13 +81,7 @@ pub(crate) fn generate_alone(model: &Model, request: &GenerateRequest) -> Vec<Ge
             logits: LogitRows::Last,
         };
         model
-            .forward(
-                &Batch {
-                    chunks: vec![chunk],
-                },
-                &mut cache,
-                &mut state,
-            )
+            .forward(&Batch::from(chunk), &mut cache, &mut state)
             .unwrap();
         position += len;
         let token = sampler

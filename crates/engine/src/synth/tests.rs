@@ -148,13 +148,7 @@ fn activations_and_logits_keep_their_size_through_many_layers() {
             logits: LogitRows::All,
         };
         model
-            .forward(
-                &Batch {
-                    chunks: vec![chunk],
-                },
-                &mut cache,
-                &mut state,
-            )
+            .forward(&Batch::from(chunk), &mut cache, &mut state)
             .unwrap();
         for row in 0..64 {
             let logits = state.logits(row);

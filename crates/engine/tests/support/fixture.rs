@@ -106,13 +106,7 @@ pub(crate) fn logits_in_chunks(
             logits: LogitRows::All,
         };
         model
-            .forward(
-                &Batch {
-                    chunks: vec![chunk],
-                },
-                &mut cache,
-                &mut state,
-            )
+            .forward(&Batch::from(chunk), &mut cache, &mut state)
             .unwrap();
         logits.extend((0..length).map(|i| state.logits(i).to_vec()));
     }

@@ -185,13 +185,7 @@ pub(crate) fn run(model: &Model) -> Result<Vec<f32>, EngineError> {
             tokens,
             logits: LogitRows::All,
         };
-        model.forward(
-            &Batch {
-                chunks: vec![chunk],
-            },
-            &mut cache,
-            &mut state,
-        )?;
+        model.forward(&Batch::from(chunk), &mut cache, &mut state)?;
         (0..state.num_logit_rows()).for_each(|i| logits.extend(state.logits(i)));
     }
     Ok(logits)
