@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Chat(ChatArgs),
     Serve(ServeArgs),
     Pull(PullArgs),
+    Models(ModelsArgs),
     Score(ScoreArgs),
     Synth(SynthArgs),
     Harmony(HarmonyArgs),
@@ -189,6 +190,14 @@ pub(crate) struct PullArgs {
     #[arg(long, hide = true, env = "FREEWAY_PULL_STALL_MS", default_value_t = 30_000,
           value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub(crate) stall_ms: u64,
+}
+
+/// Show which models are here, how large they are and whether they fit into memory
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Serve the model over HTTP, as the OpenAI API

@@ -3,6 +3,7 @@
 pub(crate) mod chat;
 pub(crate) mod harmony;
 pub(crate) mod keys;
+pub(crate) mod models;
 pub(crate) mod pull;
 pub(crate) mod score;
 pub(crate) mod serve;

@@ -12,12 +12,12 @@ use crate::input::read_if_present;
 use crate::{UsageError, hub_cache, terminal};
 
 /// The demo model's files, part of the binary.
-mod demo {
-    pub(super) const CONFIG: &[u8] = include_bytes!("../../../demo/weights/config.json");
-    pub(super) const GENERATION_CONFIG: &[u8] =
+pub(crate) mod demo {
+    pub(crate) const CONFIG: &[u8] = include_bytes!("../../../demo/weights/config.json");
+    pub(crate) const GENERATION_CONFIG: &[u8] =
         include_bytes!("../../../demo/weights/generation_config.json");
-    pub(super) const TOKENIZER: &[u8] = include_bytes!("../../../demo/weights/tokenizer.json");
-    pub(super) const WEIGHTS: &[u8] = include_bytes!("../../../demo/weights/model.safetensors");
+    pub(crate) const TOKENIZER: &[u8] = include_bytes!("../../../demo/weights/tokenizer.json");
+    pub(crate) const WEIGHTS: &[u8] = include_bytes!("../../../demo/weights/model.safetensors");
 }
 
 /// Rows of the published vocabulary: a checkpoint with this many needs no tokenizer file.

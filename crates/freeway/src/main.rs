@@ -11,12 +11,16 @@ mod args;
 mod commands;
 mod config;
 mod data_dir;
+mod footprint;
 mod hub;
 mod hub_cache;
 mod input;
 mod interrupt;
+mod inventory;
 mod known_models;
 mod local_model;
+mod machine;
+mod table;
 mod terminal;
 
 use std::io;
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Chat(args) => commands::chat::run(args),
         Command::Serve(args) => commands::serve::run(args),
+        Command::Models(args) => commands::models::run(args),
         Command::Pull(args) => commands::pull::run(args),
         Command::Score(args) => commands::score::run(args),
         Command::Synth(args) => commands::synth::run(args),

@@ -11,10 +11,9 @@ use time::macros::format_description;
 
 use crate::args::{KeysArgs, KeysCommand};
 use crate::terminal::note;
-use crate::{UsageError, data_dir};
+use crate::{UsageError, data_dir, table};
 
 mod expiry;
-mod table;
 
 /// Characters that the name of a key may have.
 const MAX_NAME_CHARS: usize = 100;

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 /// One line for the header and one for each row, the columns two spaces apart.
-pub(super) fn render<const N: usize>(
+pub(crate) fn render<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
@@ -32,7 +32,7 @@ pub(super) fn render<const N: usize>(
 }
 
 /// The text without what moves the cursor or reverses the writing.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let moves = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
