@@ -13,8 +13,8 @@
 //!   are reported ([`Repair::DroppedText`]). If the header ends in anything but `<|message|>`, the
 //!   text from the first such word on is the message's content.
 //! * between messages `<|start|>` is expected. Anything but a closing token is taken as if
-//!   `<|start|>assistant` went before it; text that cannot be a header is a message of the
-//!   assistant whose header is missing.
+//!   `<|start|>assistant` went before it; text that cannot be a header, or turns out to be none
+//!   (`final answer: 42<|return|>`), is a message of the assistant whose header is missing.
 //! * a message of the assistant whose channel is missing is a call if it has a recipient
 //!   (`commentary`); otherwise it is on the channel that the user was last reading (`final` at
 //!   first). This is reported as [`Repair::InferredChannel`].
