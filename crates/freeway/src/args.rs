@@ -24,6 +24,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     Pull(PullArgs),
     Models(ModelsArgs),
+    Doctor(DoctorArgs),
     Score(ScoreArgs),
     Synth(SynthArgs),
     Harmony(HarmonyArgs),
@@ -196,6 +197,18 @@ pub(crate) struct PullArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
     /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Look at this machine: what it has, how fast it can be, and what stands in the way
+///
+/// Measures how fast memory is read, which takes two seconds and a little memory. Nothing is changed
+/// and nothing is sent anywhere.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 everything works, 1 something is broken.")]
+pub(crate) struct DoctorArgs {
+    /// Print one JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod chat;
+pub(crate) mod doctor;
 pub(crate) mod harmony;
 pub(crate) mod keys;
 pub(crate) mod models;

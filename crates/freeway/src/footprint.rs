@@ -5,6 +5,8 @@
 //! weight is read once and of the experts those that the token visits. Generating is bound by these
 //! reads: no more tokens per second than the memory delivers them.
 
+use std::fmt;
+
 use engine::{Config, KvCache, Mode};
 
 use crate::machine::Memory;
@@ -55,6 +57,30 @@ pub(crate) enum Fit {
     NotNow,
     /// Not on this machine: it would be read from the disk again for every token.
     Never,
+}
+
+impl Fit {
+    /// For programs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "yes",
+            Self::UpTo(_) => "shorter",
+            Self::NotNow => "not_now",
+            Self::Never => "no",
+        }
+    }
+}
+
+/// For people.
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("yes"),
+            Self::UpTo(num_tokens) => write!(f, "up to {num_tokens} tokens"),
+            Self::NotNow => f.write_str("not now"),
+            Self::Never => f.write_str("no"),
+        }
+    }
 }
 
 /// Numbers and bytes, added up together.

@@ -60,6 +60,10 @@ impl InstalledModel {
         }
     }
 
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
     /// What to do about a model that is not ready.
     pub(crate) fn next_step(&self) -> Option<String> {
         let is_id = hub_cache::is_hub_id(&self.name);

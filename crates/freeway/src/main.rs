@@ -46,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Chat(args) => commands::chat::run(args),
         Command::Serve(args) => commands::serve::run(args),
+        Command::Doctor(args) => commands::doctor::run(args),
         Command::Models(args) => commands::models::run(args),
         Command::Pull(args) => commands::pull::run(args),
         Command::Score(args) => commands::score::run(args),

@@ -125,7 +125,7 @@ impl Overview<'_> {
                 bytes_text(model.memory_bytes(model.short_context())),
                 bytes_text(model.memory_bytes(model.full_context()))
             ),
-            self.fit(model).map_or_else(unknown, fit_text),
+            self.fit(model).map_or_else(unknown, |fit| fit.to_string()),
         ]
     }
 
@@ -175,13 +175,12 @@ impl Overview<'_> {
 
     fn shape(&self, model: &Footprint) -> Value {
         let config = &model.config;
-        let (fits, fitting_tokens) = match self.fit(model) {
-            None => (None, None),
-            Some(Fit::Whole) => (Some("yes"), Some(model.full_context())),
-            Some(Fit::UpTo(num_tokens)) => (Some("shorter"), Some(num_tokens)),
-            Some(Fit::NotNow) => (Some("not_now"), Some(0)),
-            Some(Fit::Never) => (Some("no"), Some(0)),
-        };
+        let fit = self.fit(model);
+        let fitting_tokens = fit.map(|fit| match fit {
+            Fit::Whole => model.full_context(),
+            Fit::UpTo(num_tokens) => num_tokens,
+            Fit::NotNow | Fit::Never => 0,
+        });
         json!({
             "parameters": model.num_parameters,
             "active_parameters": model.num_active_parameters,
@@ -192,7 +191,7 @@ impl Overview<'_> {
             "weight_bytes": model.weight_bytes,
             "memory_bytes_8k": model.memory_bytes(model.short_context()),
             "memory_bytes_full": model.memory_bytes(model.full_context()),
-            "fits": fits,
+            "fits": fit.map(Fit::name),
             "fitting_tokens": fitting_tokens,
         })
     }
@@ -234,15 +233,6 @@ impl std::fmt::Display for Overview<'_> {
             }
         }
         Ok(())
-    }
-}
-
-fn fit_text(fit: Fit) -> String {
-    match fit {
-        Fit::Whole => "yes".to_owned(),
-        Fit::UpTo(num_tokens) => format!("up to {} tokens", num_tokens),
-        Fit::NotNow => "not now".to_owned(),
-        Fit::Never => "no".to_owned(),
     }
 }
 
