@@ -9,6 +9,7 @@ mod download;
 mod error;
 mod listing;
 mod request;
+mod token;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::hub_cache::repository::Repository;
 use crate::known_models;
 use listing::MAX_LISTING_BYTES;
 use request::{Head, Request, Response, host, pause};
+use token::Token;
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
@@ -33,8 +35,7 @@ const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Longest token, and longest file of certificates.
-const MAX_TOKEN_BYTES: usize = 4096;
+/// Longest file of certificates.
 const MAX_CERTIFICATES_BYTES: u64 = 16 << 20;
 
 /// How patient to be.
@@ -76,49 +77,6 @@ pub(crate) struct Hub {
     token: Option<Token>,
     agent: Agent,
     limits: Limits,
-}
-
-/// A secret that is shown to the hub alone.
-#[derive(Clone)]
-pub(crate) struct Token(String);
-
-impl Token {
-    /// `HF_TOKEN`, else the file in which `hf auth login` leaves one.
-    fn from_env() -> Result<Option<Self>, HubError> {
-        let wrong = |name| HubError::Setting {
-            name,
-            reason: "this is no token; a token is one word of ASCII characters".to_owned(),
-        };
-        if let Some(token) = env::var_os("HF_TOKEN") {
-            let token = token.to_str().ok_or_else(|| wrong("HF_TOKEN"))?.trim();
-            if !token.is_empty() {
-                return Self::new(token).ok_or_else(|| wrong("HF_TOKEN")).map(Some);
-            }
-        }
-        let path = hub_cache::path_variable("HF_TOKEN_PATH")
-            .or_else(|| hub_cache::home().map(|home| home.join("token")));
-        // Who cannot read the file has no token; most models need none.
-        let Some(text) = path.and_then(|path| read_small(&path, MAX_TOKEN_BYTES as u64)) else {
-            return Ok(None);
-        };
-        match text.trim_ascii() {
-            [] => Ok(None),
-            token => std::str::from_utf8(token)
-                .ok()
-                .and_then(Self::new)
-                .ok_or_else(|| wrong("the token file"))
-                .map(Some),
-        }
-    }
-
-    fn new(token: &str) -> Option<Self> {
-        let is_word = token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|b| b.is_ascii_graphic());
-        is_word.then(|| Self(token.to_owned()))
-    }
-
-    fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
-    }
 }
 
 impl Hub {
@@ -420,14 +378,6 @@ mod tests {
     fn names_are_encoded_for_addresses() {
         assert_eq!(encode("refs/pr/1", false), "refs%2Fpr%2F1");
         assert_eq!(encode("a b/ü?#%.bin", true), "a%20b/%C3%BC%3F%23%25.bin");
-    }
-
-    #[test]
-    fn a_token_is_one_word() {
-        assert!(Token::new("hf_abc").is_some());
-        for text in ["two words", "line\nbreak", "ünïcode", &"x".repeat(5000)] {
-            assert!(Token::new(text).is_none(), "{text}");
-        }
     }
 
     #[test]

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use ureq::http::{Response as HttpResponse, Uri, header};
 use ureq::{Agent, Body as HttpBody};
 
+use super::Limits;
 use super::error::HubError;
-use super::{Limits, Token};
+use super::token::Token;
 use crate::interrupt;
 
 /// How often a wait looks whether Ctrl-C was pressed.
