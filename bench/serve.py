@@ -21,6 +21,9 @@ import time
 from pathlib import Path
 
 
+WRONG = []  # answers that came whole, but with a wrong sum
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--freeway", default="target/release/freeway")
@@ -69,7 +72,7 @@ class Server:
 
 
 def ask(server, number, give_up=False):
-    """(milliseconds to the first token, to the end, tokens); raises unless the answer is right."""
+    """(milliseconds to the first token, to the end, tokens); raises unless the answer is complete."""
     a, b = 100 + number % 900, 100 + number * 7 % 900
     body = json.dumps({
         "model": "auto", "stream": True, "temperature": 0, "stream_options": {"include_usage": True},
@@ -92,6 +95,9 @@ def ask(server, number, give_up=False):
                 if give_up:
                     return 1000 * (first - begin), None, None
     end = time.perf_counter()
+    content = "".join(json.loads(text) for text in re.findall(rb'"content":("(?:[^"\\\\]|\\\\.)*")', received))
+    if content != f"{a} + {b} = {a + b}":
+        WRONG.append(content)
     tokens = int(re.search(rb'"completion_tokens":(\d+)', received)[1])
     return 1000 * (first - begin), 1000 * (end - begin), tokens
 
@@ -167,6 +173,7 @@ def main():
     code, milliseconds = server.end()
     record["sigterm_when_idle"] = {"exit_code": code, "ms": round(milliseconds, 1)}
     record["memory"] = memory
+    record["wrong_sums"] = len(WRONG)
     record["machine"] = {"cores": os.cpu_count(), "processor": processor()}
     record["command"] = f"bench/serve.py --model {options.model}"
     record["commit"] = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()

@@ -34,7 +34,9 @@ before(async () => {
   directory = mkdtempSync(path.join(tmpdir(), "freeway-sdk-"));
   const store = `sqlite:${directory}/freeway.db`;
   const options = ["serve", "--model", "demo", "--listen", "127.0.0.1:0", "--store", store];
-  server = spawn(freeway, options, { stdio: ["ignore", "ignore", "pipe"] });
+  const kept = ([name]) => !name.startsWith("FREEWAY_");
+  const env = Object.fromEntries(Object.entries(process.env).filter(kept));
+  server = spawn(freeway, options, { stdio: ["ignore", "ignore", "pipe"], env });
   for await (const line of createInterface({ input: server.stderr })) {
     const found = line.match(/http:\/\/\S+\/v1/);
     if (found) {

@@ -1,7 +1,7 @@
 //! What can be typed: the command line, as clap reads it.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -232,11 +232,11 @@ freeway.example.toml shows every setting. Exit codes: 0 ended as asked, 1 failed
 pub(crate) struct ServeArgs {
     /// Settings in TOML; flags and variables win over it
     #[arg(long, env = "FREEWAY_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    config: Option<OsString>,
 
     /// Where to listen [default: 127.0.0.1:8080]
     #[arg(long, short, env = "FREEWAY_LISTEN", value_name = "ADDR:PORT")]
-    pub(crate) listen: Option<SocketAddr>,
+    listen: Option<String>,
 
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -254,7 +254,23 @@ pub(crate) struct ServeArgs {
 
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "FREEWAY_LOG", value_name = "LEVEL")]
-    pub(crate) log: Option<String>,
+    log: Option<String>,
+}
+
+/// An empty variable is one that is not set.
+impl ServeArgs {
+    pub(crate) fn config(&self) -> Option<&Path> {
+        let path = self.config.as_deref();
+        path.filter(|path| !path.is_empty()).map(Path::new)
+    }
+
+    pub(crate) fn listen(&self) -> Option<&str> {
+        self.listen.as_deref().filter(|text| !text.is_empty())
+    }
+
+    pub(crate) fn log(&self) -> Option<&str> {
+        self.log.as_deref().filter(|text| !text.is_empty())
+    }
 }
 
 /// Print how likely the model finds each token of a text

@@ -35,7 +35,11 @@ pub(crate) struct ServerSection {
     pub(crate) max_connections: u32,
     pub(crate) header_timeout_s: u32,
     pub(crate) body_timeout_s: u32,
+    pub(crate) write_timeout_s: u32,
     pub(crate) keep_alive_s: u32,
+    pub(crate) key_cache_s: u32,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) drain_delay_s: u32,
     pub(crate) drain_timeout_s: u32,
 }
 
@@ -48,7 +52,11 @@ impl Default for ServerSection {
             max_connections: 1024,
             header_timeout_s: 30,
             body_timeout_s: 60,
+            write_timeout_s: 60,
             keep_alive_s: 15,
+            key_cache_s: 10,
+            allowed_origins: Vec::new(),
+            drain_delay_s: 0,
             drain_timeout_s: 30,
         }
     }
@@ -165,7 +173,11 @@ impl ServerSection {
             max_connections: positive("max_connections", self.max_connections)? as usize,
             header_timeout: seconds("header_timeout_s", self.header_timeout_s)?,
             body_timeout: seconds("body_timeout_s", self.body_timeout_s)?,
+            write_timeout: seconds("write_timeout_s", self.write_timeout_s)?,
             keep_alive: seconds("keep_alive_s", self.keep_alive_s)?,
+            key_cache: Duration::from_secs(self.key_cache_s.into()),
+            allowed_origins: self.allowed_origins.clone(),
+            drain_delay: Duration::from_secs(self.drain_delay_s.into()),
             drain_timeout: Duration::from_secs(self.drain_timeout_s.into()),
         })
     }

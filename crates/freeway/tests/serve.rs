@@ -30,8 +30,9 @@ impl Home {
             .env("HF_HOME", self.path())
             .env_remove("HF_HUB_CACHE")
             .stdin(Stdio::null());
+        // An empty variable is one that is not set.
         for name in ["CONFIG", "LISTEN", "MODEL", "STORE", "LOG"] {
-            command.env_remove(format!("FREEWAY_{name}"));
+            command.env(format!("FREEWAY_{name}"), "");
         }
         command
     }
@@ -210,8 +211,11 @@ fn what_is_wrong_with_the_settings_is_said_before_a_model_is_loaded() {
     let file = home.path().join("wrong.toml");
     std::fs::write(&file, "[server]\nlisten_on = \"x\"\n").unwrap();
     let file = file.to_str().unwrap();
+    let dated = home.path().join("dated.toml");
+    std::fs::write(&dated, "[model]\ndate = \"today\"\n").unwrap();
     for (args, code, words) in [
         (&["--config", file][..], 2, "listen_on"),
+        (&["--config", dated.to_str().unwrap()], 2, "YYYY-MM-DD"),
         (&["--config", "/no/such/file"], 1, "/no/such/file"),
         (&["--listen", "localhost"], 2, "--listen"),
         (&["--model", "no-such-model"], 2, "no-such-model"),
@@ -272,4 +276,34 @@ fn a_question_that_nobody_waits_for_any_more_is_not_answered() {
         thread::yield_now();
     }
     assert_eq!(server.end().0, Some(0));
+}
+
+#[test]
+fn what_the_real_engine_refuses_is_told_with_its_field() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    for (more, param) in [
+        (json!({"prompt": ""}), "prompt"),
+        (json!({"prompt": [[]]}), "prompt"),
+        (json!({"prompt": [4_000_000]}), "prompt"),
+        (
+            json!({"prompt": "a", "logit_bias": {"4000000": 1}}),
+            "logit_bias",
+        ),
+        (json!({"prompt": vec!["a"; 60], "n": 2}), "n"),
+        (json!({"prompt": "a ".repeat(140_000)}), "prompt"),
+    ] {
+        let mut body = json!({"model": "demo"});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let (status, body) = server.send("POST", "/v1/completions", "", &body.to_string());
+        let error: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(
+            (status, &error["error"]["param"]),
+            (400, &json!(param)),
+            "{body}"
+        );
+    }
+    server.end();
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::header_field::is_role_or_all;
 use crate::parser::{Ending, Event, Header, ParserOptions, Repair, StreamableParser};
-use crate::{Encoding, Message, TokenId};
+use crate::{Encoding, Message, Role, TokenId};
 
 /// A tool that the model asks to be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +63,8 @@ pub struct TurnReader {
     /// Where the content of the current message goes; `None` outside of messages.
     destination: Option<Destination>,
     turn: Turn,
+    /// Whether the model went on in somebody else's name.
+    is_over: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +88,7 @@ impl TurnReader {
             tools,
             destination: None,
             turn: Turn::default(),
+            is_over: false,
         }
     }
 
@@ -117,6 +120,12 @@ impl TurnReader {
         (self.turn, self.parser.finish())
     }
 
+    /// Whether the turn ended in the middle of the tokens: the model began to write what the user
+    /// or a tool might say next. That is nobody's answer; generating can stop.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Whether a message for the user is being read.
     pub fn is_in_content(&self) -> bool {
         matches!(self.destination, Some(Destination::Content))
@@ -130,6 +139,9 @@ impl TurnReader {
     fn take(&mut self, events: Vec<Event>) -> Vec<TurnPart> {
         let mut parts = Vec::new();
         for event in events {
+            if self.is_over {
+                break;
+            }
             match event {
                 Event::Started(header) => self.start(&header, &mut parts),
                 Event::Content(text) => self.append(text, &mut parts),
@@ -143,6 +155,12 @@ impl TurnReader {
     }
 
     fn start(&mut self, header: &Header, parts: &mut Vec<TurnPart>) {
+        if header.author.role != Role::Assistant {
+            let warning = format!("the model went on as {}", header.author.role);
+            self.turn.warnings.push(warning);
+            self.is_over = true;
+            return;
+        }
         let recipient = header
             .recipient
             .as_deref()
@@ -356,6 +374,19 @@ mod tests {
             answer.warnings,
             ["a header named no channel and was taken to be on final"]
         );
+    }
+
+    #[test]
+    fn what_others_might_say_next_is_not_part_of_the_turn() {
+        for other in ["user", "functions.f to=assistant[channel]commentary"] {
+            let (answer, parts) = read(&format!(
+                "[channel]final[message]Hi[end][start]{other}[message]And Rome?[end]\
+                 [start]assistant[channel]final[message]Warm.[return]"
+            ));
+            assert_eq!(answer.content, "Hi", "{other}");
+            assert_eq!(parts, [TurnPart::Content("Hi".to_owned())], "{other}");
+            assert_eq!(answer.warnings.len(), 1, "{:?}", answer.warnings);
+        }
     }
 
     #[test]

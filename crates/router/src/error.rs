@@ -54,13 +54,32 @@ pub struct InvalidRequest {
     pub code: Option<&'static str>,
 }
 
+/// Longest message of an error: it may repeat what the client sent.
+const MAX_MESSAGE_CHARS: usize = 400;
+
+/// `text`, cut where it grows too long to be read.
+pub(crate) fn shortened(text: String) -> String {
+    match text.char_indices().nth(MAX_MESSAGE_CHARS) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
 impl InvalidRequest {
+    /// A fault of the request as a whole.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: shortened(message.into()),
+            param: None,
+            code: None,
+        }
+    }
+
     /// A fault in the field at `param`.
     pub fn of(param: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            message: message.into(),
-            param: Some(param.into()),
-            code: None,
+            param: Some(shortened(param.into())),
+            ..Self::new(message)
         }
     }
 
@@ -84,6 +103,8 @@ pub struct ProviderError {
     pub message: String,
     /// When trying again may help.
     pub retry_after: Option<Duration>,
+    /// The field of the request that it is about.
+    pub param: Option<&'static str>,
 }
 
 impl ProviderError {
@@ -93,6 +114,7 @@ impl ProviderError {
             kind,
             message: message.into(),
             retry_after: None,
+            param: None,
         }
     }
 }
@@ -113,6 +135,10 @@ pub enum FailureKind {
     Unavailable,
     /// The answer could not be computed.
     Internal,
+    /// The server ended before the answer did.
+    ShutDown,
+    /// The client left before the answer ended.
+    Canceled,
 }
 
 /// Whose fault a failure is.
@@ -122,6 +148,8 @@ pub enum FaultDomain {
     Caller,
     /// The model or the one who runs it.
     Host,
+    /// This server.
+    Server,
 }
 
 impl FailureKind {
@@ -134,16 +162,20 @@ impl FailureKind {
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
+            Self::ShutDown => "shut_down",
+            Self::Canceled => "canceled",
         }
     }
 
     /// Whose fault it is.
     pub fn fault_domain(self) -> FaultDomain {
         match self {
-            Self::InvalidRequest | Self::ModelNotFound | Self::ContextLengthExceeded => {
-                FaultDomain::Caller
-            }
+            Self::InvalidRequest
+            | Self::ModelNotFound
+            | Self::ContextLengthExceeded
+            | Self::Canceled => FaultDomain::Caller,
             Self::Overloaded | Self::Unavailable | Self::Internal => FaultDomain::Host,
+            Self::ShutDown => FaultDomain::Server,
         }
     }
 }

@@ -22,4 +22,4 @@ pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RouterE
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo};
 pub use random_id::random_id;
-pub use router::{Answer, Caller, Router};
+pub use router::{Answer, Caller, Router, WatchedStream};

@@ -15,7 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::provider::{Load, Usage};
+use crate::error::FailureKind;
+use crate::provider::{Load, Progress};
 
 /// Bounds of the duration histograms, in seconds: those of the conventions.
 const DURATION_BUCKETS: [f64; 14] = [
@@ -193,32 +194,32 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// An answer ended. `error_type` is empty if it ended well.
+    /// An answer ended, well if there is no failure.
     pub(crate) fn ended(
         &self,
         labels: &OperationLabels,
-        error_type: &'static str,
+        failure: Option<FailureKind>,
         duration: Duration,
         first_token: Option<Duration>,
-        usage: Option<Usage>,
+        progress: Progress,
     ) {
         let outcome = OutcomeLabels {
             gen_ai_operation_name: labels.gen_ai_operation_name,
             gen_ai_provider_name: labels.gen_ai_provider_name.clone(),
             gen_ai_request_model: labels.gen_ai_request_model.clone(),
-            error_type,
+            error_type: failure.map_or("", FailureKind::as_str),
         };
         let seconds = duration.as_secs_f64();
         self.duration.get_or_create(&outcome).observe(seconds);
         if let Some(first) = first_token {
             let first = first.as_secs_f64();
             self.first_token.get_or_create(labels).observe(first);
-            let later = usage.map_or(0, |usage| usage.completion_tokens.saturating_sub(1));
-            if later > 0 {
-                let per_token = (seconds - first) / later as f64;
-                self.per_token.get_or_create(labels).observe(per_token);
-            }
         }
+        if let Some(time) = progress.per_token {
+            let time = time.as_secs_f64();
+            self.per_token.get_or_create(labels).observe(time);
+        }
+        let usage = progress.usage;
         for (kind, count) in usage
             .map(|usage| {
                 [

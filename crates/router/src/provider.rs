@@ -7,6 +7,8 @@ pub mod local;
 pub mod scripted;
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::Stream;
@@ -36,10 +38,11 @@ pub trait Provider: Send + Sync {
 
     /// Answers a conversation. Faults of the request and a full queue are errors here; what goes
     /// wrong later is an error in the stream, and its last item.
-    async fn chat(&self, request: &ChatRequest) -> Result<AnswerStream, RouterError>;
+    async fn chat(&self, request: &Arc<ChatRequest>) -> Result<AnswerStream, RouterError>;
 
     /// Continues a text.
-    async fn complete(&self, request: &CompletionRequest) -> Result<AnswerStream, RouterError>;
+    async fn complete(&self, request: &Arc<CompletionRequest>)
+    -> Result<AnswerStream, RouterError>;
 
     /// Why it cannot answer at present, if that is known without asking it.
     fn unavailable(&self) -> Option<String>;
@@ -57,8 +60,25 @@ pub struct Load {
     pub max_in_flight: usize,
 }
 
-/// An answer as it comes. Its last item is [`AnswerEvent::Usage`] or an error.
-pub type AnswerStream = Pin<Box<dyn Stream<Item = Result<AnswerEvent, ProviderError>> + Send>>;
+/// An answer as it comes. Its last item is [`AnswerEvent::Ended`] or an error.
+pub type AnswerStream = Pin<Box<dyn AnswerSource>>;
+
+/// A stream of events that knows how far it has come.
+pub trait AnswerSource: Stream<Item = Result<AnswerEvent, ProviderError>> + Send {
+    /// What the answer has taken by now; also of one that failed or is given up.
+    fn progress(&self) -> Progress;
+}
+
+/// What an answer has taken by now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The tokens; `None` if whoever answers does not tell.
+    pub usage: Option<Usage>,
+    /// When the first token was there.
+    pub first_token: Option<Instant>,
+    /// The mean time between one token of a choice and the next.
+    pub per_token: Option<Duration>,
+}
 
 /// A step of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,8 +99,11 @@ pub enum AnswerEvent {
         /// Why it ended.
         reason: FinishReason,
     },
-    /// What the whole request took; the last event.
-    Usage(Usage),
+    /// The answer is complete; the last event.
+    Ended {
+        /// The tokens of the whole request; `None` if whoever answered does not tell.
+        usage: Option<Usage>,
+    },
 }
 
 /// What a choice grew by.

@@ -182,3 +182,6 @@ async fn with_retries<F: Future<Output = Result<(), StoreError>>>(
     }
     attempt().await
 }
+
+#[cfg(test)]
+mod tests;

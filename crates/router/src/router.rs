@@ -3,16 +3,16 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::Stream;
 use store::{KeyId, RequestRecord, Timestamp};
 
-use crate::error::{ProviderError, RouterError};
+use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::metrics::{Metrics, OperationLabels};
 use crate::model_info::ModelInfo;
 use crate::openai::{ChatRequest, CompletionRequest};
-use crate::provider::{AnswerEvent, AnswerStream, Provider, Usage};
+use crate::provider::{AnswerEvent, AnswerStream, Progress, Provider};
 use crate::random_id::random_id;
 use crate::recorder::{Recorder, now};
 
@@ -54,7 +54,7 @@ pub struct Answer {
     /// The model that answers.
     pub model: String,
     /// The answer as it comes.
-    pub stream: AnswerStream,
+    pub stream: WatchedStream,
 }
 
 /// The router.
@@ -126,7 +126,7 @@ impl Router {
         &self,
         caller: &Caller,
         request_id: String,
-        request: &ChatRequest,
+        request: &Arc<ChatRequest>,
     ) -> Result<Answer, RouterError> {
         let mut watch = self.watch("chat", caller, request_id, &request.model);
         watch.record.is_stream = request.is_stream();
@@ -144,7 +144,7 @@ impl Router {
         &self,
         caller: &Caller,
         request_id: String,
-        request: &CompletionRequest,
+        request: &Arc<CompletionRequest>,
     ) -> Result<Answer, RouterError> {
         let mut watch = self.watch("text_completion", caller, request_id, &request.model);
         watch.record.is_stream = request.is_stream();
@@ -178,7 +178,7 @@ impl Router {
         let by_name = |one: &&Deployment| one.info.answers_to(name);
         let found = self.deployments.iter().find(by_name);
         let found = found.or_else(|| match name {
-            AUTO => self.deployments.first(),
+            name if name.eq_ignore_ascii_case(AUTO) => self.deployments.first(),
             _ => None,
         });
         found.ok_or_else(|| RouterError::ModelNotFound {
@@ -227,8 +227,6 @@ impl Router {
                 gen_ai_request_model: String::new(),
             },
             started: Instant::now(),
-            first_token: None,
-            usage: None,
             record: RequestRecord {
                 id: request_id,
                 key_id: caller.key_id.clone(),
@@ -255,8 +253,6 @@ struct Watch {
     metrics: Arc<Metrics>,
     labels: OperationLabels,
     started: Instant,
-    first_token: Option<Instant>,
-    usage: Option<Usage>,
     record: RequestRecord,
     is_over: bool,
 }
@@ -270,7 +266,7 @@ impl Watch {
 
     fn fail_on_error<T>(&mut self, result: Result<T, RouterError>) -> Result<T, RouterError> {
         if let Err(error) = &result {
-            self.end(Some(error.kind().as_str()));
+            self.end(Some(error.kind()), Progress::default());
         }
         result
     }
@@ -281,45 +277,30 @@ impl Watch {
             id: random_id(prefix),
             created: ms / 1000,
             model: deployment.info.id.0.clone(),
-            stream: Box::pin(Watched {
+            stream: WatchedStream {
                 stream,
                 watch: self,
-            }),
+            },
         }
     }
 
-    fn see(&mut self, item: Option<&Result<AnswerEvent, ProviderError>>) {
-        match item {
-            Some(Ok(AnswerEvent::Delta { .. })) => {
-                self.first_token.get_or_insert_with(Instant::now);
-            }
-            Some(Ok(AnswerEvent::Finished { .. })) => {}
-            Some(Ok(AnswerEvent::Usage(usage))) => {
-                self.usage = Some(*usage);
-                self.end(None);
-            }
-            Some(Err(error)) => self.end(Some(error.kind.as_str())),
-            None => {}
-        }
-    }
-
-    /// The request ended, with this kind of failure if any.
-    fn end(&mut self, failure: Option<&'static str>) {
+    /// The request ended, with this kind of failure if any, after so much progress.
+    fn end(&mut self, failure: Option<FailureKind>, progress: Progress) {
         if std::mem::replace(&mut self.is_over, true) {
             return;
         }
         let duration = self.started.elapsed();
-        let first_token = self.first_token.map(|first| first - self.started);
-        let error_type = failure.unwrap_or_default();
-        let (metrics, labels) = (&self.metrics, &self.labels);
-        metrics.ended(labels, error_type, duration, first_token, self.usage);
+        let first_token = progress
+            .first_token
+            .map(|first| first.saturating_duration_since(self.started));
+        self.metrics
+            .ended(&self.labels, failure, duration, first_token, progress);
 
         let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let millis =
-            |time: std::time::Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
-        let usage = self.usage.unwrap_or_default();
+        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let usage = progress.usage.unwrap_or_default();
         self.recorder.request(RequestRecord {
-            outcome: failure.unwrap_or("ok").to_owned(),
+            outcome: failure.map_or("ok", FailureKind::as_str).to_owned(),
             first_token_ms: first_token.map(millis),
             duration_ms: millis(duration),
             prompt_tokens: small(usage.prompt_tokens),
@@ -332,24 +313,45 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.end(Some("canceled"));
+        self.end(Some(FailureKind::Canceled), Progress::default());
     }
 }
 
-/// A stream that is watched.
-struct Watched {
+/// An answer that is watched: what becomes of it is recorded when it ends, or when it is dropped.
+pub struct WatchedStream {
     stream: AnswerStream,
     watch: Watch,
 }
 
-impl Stream for Watched {
+impl WatchedStream {
+    /// The server ends and breaks the answer off; it was not the client's doing.
+    pub fn shut_down(&mut self) {
+        let progress = self.stream.progress();
+        self.watch.end(Some(FailureKind::ShutDown), progress);
+    }
+}
+
+impl Stream for WatchedStream {
     type Item = Result<AnswerEvent, ProviderError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = self.stream.as_mut().poll_next(context);
-        if let Poll::Ready(item) = &item {
-            self.watch.see(item.as_ref());
-        }
+        let failure = match &item {
+            Poll::Ready(Some(Ok(AnswerEvent::Ended { .. }))) => None,
+            Poll::Ready(Some(Err(error))) => Some(error.kind),
+            // A stream that ends without saying so was cut off.
+            Poll::Ready(None) => Some(FailureKind::Internal),
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => return item,
+        };
+        let progress = self.stream.progress();
+        self.watch.end(failure, progress);
         item
+    }
+}
+
+impl Drop for WatchedStream {
+    fn drop(&mut self) {
+        let progress = self.stream.progress();
+        self.watch.end(Some(FailureKind::Canceled), progress);
     }
 }

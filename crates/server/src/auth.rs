@@ -4,30 +4,39 @@
 //! answers whoever reaches it, which is this machine only: and then a web page of another site
 //! must not be able to ask through the user's browser. So in that case the `Host` must be a
 //! loopback name (a page cannot fake it; this stops DNS rebinding) and an `Origin`, if there is
-//! one, a loopback one.
+//! one, a loopback one or one that was allowed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, Uri};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use router::Caller;
 use router::recorder::{Recorder, now};
-use store::{ApiKey, KeyHash, KeyRecord, Store, Timestamp};
+use store::{ApiKey, KeyHash, KeyRecord, Store};
+use tokio::time::timeout;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use crate::body::discard;
 use crate::error::ApiError;
+use crate::listen::ServerConfig;
 
-/// How long a key's record is believed before the store is asked again: a revoked key works at
-/// most that much longer.
-const CACHE_MS: i64 = 10_000;
+/// How long the store may take to find a key, and how long a record that was good is believed when
+/// it takes longer or fails.
+const STORE_PATIENCE: Duration = Duration::from_millis(500);
+const STALE_FOR: Duration = Duration::from_secs(60);
+/// How long a browser may remember what it may ask.
+const CORS_AGE: Duration = Duration::from_secs(600);
 /// Most keys in the cache.
 const MAX_CACHED: usize = 10_000;
 /// How often the use of a key is recorded.
-const USE_INTERVAL_MS: i64 = 60_000;
+const USE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Who may use the server.
 pub enum Access {
@@ -41,6 +50,8 @@ pub enum Access {
 pub(crate) struct Auth {
     access: Access,
     recorder: Recorder,
+    allowed_origins: Arc<[String]>,
+    cache_time: Duration,
     cache: Mutex<HashMap<KeyHash, Cached>>,
 }
 
@@ -48,15 +59,17 @@ pub(crate) struct Auth {
 struct Cached {
     /// `None`: there is no such key. Remembered as well, so that guessing costs no queries.
     record: Option<KeyRecord>,
-    checked_at: Timestamp,
-    use_recorded_at: Timestamp,
+    checked_at: Instant,
+    use_recorded_at: Option<Instant>,
 }
 
 impl Auth {
-    pub(crate) fn new(access: Access, recorder: Recorder) -> Self {
+    pub(crate) fn new(access: Access, recorder: Recorder, config: &ServerConfig) -> Self {
         Self {
             access,
             recorder,
+            allowed_origins: config.allowed_origins.clone().into(),
+            cache_time: config.key_cache,
             cache: Mutex::default(),
         }
     }
@@ -64,7 +77,7 @@ impl Auth {
     async fn check(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
         match &self.access {
             Access::Loopback => {
-                check_loopback(headers)?;
+                self.check_loopback(headers)?;
                 Ok(Caller::default())
             }
             Access::Keys(store) => self.check_key(store.as_ref(), headers).await,
@@ -91,18 +104,16 @@ impl Auth {
         let Some(key) = key else {
             return refused("this is not an API key of Freeway");
         };
-        let (hash, now) = (key.hash(), now());
-        let cached = match self.cached(hash, now) {
-            Some(cached) => cached,
-            None => self.look_up(store, hash, now).await?,
-        };
-        let Some(record) = cached.record.filter(|record| record.is_active(now)) else {
+        let hash = key.hash();
+        let cached = self.find(store, hash).await?;
+        let Some(record) = cached.record.filter(|record| record.is_active(now())) else {
             return refused("this API key is unknown, expired or revoked");
         };
-        if now.0 - cached.use_recorded_at.0 >= USE_INTERVAL_MS {
-            self.recorder.key_used(record.id.clone(), now);
+        let is_old = |at: Instant| at.elapsed() >= USE_INTERVAL;
+        if cached.use_recorded_at.is_none_or(is_old) {
+            self.recorder.key_used(record.id.clone(), now());
             if let Some(entry) = self.lock().get_mut(&hash) {
-                entry.use_recorded_at = now;
+                entry.use_recorded_at = Some(Instant::now());
             }
         }
         Ok(Caller {
@@ -110,35 +121,77 @@ impl Auth {
         })
     }
 
-    fn cached(&self, hash: KeyHash, now: Timestamp) -> Option<Cached> {
-        let cached = self.lock().get(&hash).cloned()?;
-        (now.0 - cached.checked_at.0 < CACHE_MS).then_some(cached)
-    }
-
-    async fn look_up(
-        &self,
-        store: &dyn Store,
-        hash: KeyHash,
-        now: Timestamp,
-    ) -> Result<Cached, ApiError> {
-        let record = store.key_by_hash(hash).await.map_err(ApiError::Store)?;
+    /// What is known of a key: from the cache while that is fresh, else from the store.
+    async fn find(&self, store: &dyn Store, hash: KeyHash) -> Result<Cached, ApiError> {
+        let known = self.lock().get(&hash).cloned();
+        if let Some(known) = &known
+            && known.checked_at.elapsed() < self.cache_time
+        {
+            return Ok(known.clone());
+        }
+        let found = match timeout(STORE_PATIENCE, store.key_by_hash(hash)).await {
+            Ok(Ok(record)) => record,
+            // A store that is busy or broken does not lock out who was let in a moment ago.
+            late_or_failed => match (&known, late_or_failed) {
+                (Some(known), _) if known.checked_at.elapsed() < STALE_FOR => {
+                    return Ok(known.clone());
+                }
+                (_, Ok(Err(error))) => return Err(ApiError::Store(error)),
+                (_, _) => store.key_by_hash(hash).await.map_err(ApiError::Store)?,
+            },
+        };
         let mut cache = self.lock();
         if cache.len() >= MAX_CACHED {
-            cache.retain(|_, cached| now.0 - cached.checked_at.0 < CACHE_MS);
+            cache.retain(|_, cached| cached.checked_at.elapsed() < self.cache_time);
             if cache.len() >= MAX_CACHED {
                 cache.clear();
             }
         }
-        let before = cache
-            .get(&hash)
-            .map_or(Timestamp(0), |old| old.use_recorded_at);
         let cached = Cached {
-            record,
-            checked_at: now,
-            use_recorded_at: before,
+            record: found,
+            checked_at: Instant::now(),
+            use_recorded_at: known.and_then(|known| known.use_recorded_at),
         };
         cache.insert(hash, cached.clone());
         Ok(cached)
+    }
+
+    fn check_loopback(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+        if let Some(host) = text(HOST)
+            && !is_loopback_authority(host)
+        {
+            return Err(ApiError::Forbidden(format!(
+                "without API keys only this machine is answered, and {host:?} is no name of it; \
+                 use 127.0.0.1 or localhost, or set require_key"
+            )));
+        }
+        if let Some(origin) = text(ORIGIN)
+            && !is_loopback_origin(origin)
+            && !is_listed(&self.allowed_origins, origin)
+        {
+            return Err(ApiError::Forbidden(format!(
+                "pages of {origin:?} are not answered; add it to allowed_origins if they may ask"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Tells browsers which pages may ask and read: those that are listed, and without keys those of
+    /// this machine.
+    pub(crate) fn cors(&self) -> CorsLayer {
+        let allowed = Arc::clone(&self.allowed_origins);
+        let is_keyless = matches!(self.access, Access::Loopback);
+        let may_ask = move |origin: &HeaderValue, _: &Parts| {
+            let origin = origin.to_str().unwrap_or("");
+            is_listed(&allowed, origin) || (is_keyless && is_loopback_origin(origin))
+        };
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(may_ask))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+            .max_age(CORS_AGE)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<KeyHash, Cached>> {
@@ -146,25 +199,9 @@ impl Auth {
     }
 }
 
-fn check_loopback(headers: &HeaderMap) -> Result<(), ApiError> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
-    if let Some(host) = text(HOST)
-        && !is_loopback_authority(host)
-    {
-        return Err(ApiError::Forbidden(format!(
-            "without API keys only this machine is answered, and {host:?} is no name of it; use \
-             127.0.0.1 or localhost, or set require_key"
-        )));
-    }
-    if let Some(origin) = text(ORIGIN)
-        && !is_loopback_origin(origin)
-    {
-        return Err(ApiError::Forbidden(format!(
-            "without API keys pages of other sites are not answered, such as those of {origin:?}; \
-             set require_key to let them ask with a key"
-        )));
-    }
-    Ok(())
+/// Whether an origin is in the list; `*` stands for all.
+fn is_listed(allowed: &[String], origin: &str) -> bool {
+    allowed.iter().any(|one| one == "*" || one == origin)
 }
 
 fn is_loopback_origin(origin: &str) -> bool {
@@ -197,7 +234,10 @@ pub(crate) async fn require(
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) => error.into_response(),
+        Err(error) => {
+            discard(request.into_body()).await;
+            error.into_response()
+        }
     }
 }
 

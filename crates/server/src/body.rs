@@ -1,5 +1,6 @@
-//! Bodies: read within limits of size and time, written as JSON.
+//! Bodies: read within limits of size and time, made into types, written as JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -7,29 +8,100 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use router::InvalidRequest;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::error::ApiError;
 
-/// Reads the body of a request.
-pub(crate) async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    limit: usize,
+/// What all bodies that are read or parsed at once may have together, as a multiple of the largest
+/// one. The rest waits.
+const BODIES_AT_ONCE: usize = 4;
+/// The unit in which that is counted.
+const UNIT_BYTES: usize = 1024;
+/// Bodies that take a while to parse, and are parsed away from the threads that serve connections.
+const LARGE_BYTES: usize = 64 * 1024;
+/// What is read and thrown away of a body that nobody wants, so that the client, which writes before
+/// it reads, gets to see why.
+const DISCARD_BYTES: usize = 64 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
+/// Reads bodies.
+pub(crate) struct BodyReader {
+    max_bytes: usize,
     patience: Duration,
-) -> Result<Bytes, ApiError> {
-    let declared = headers.get(CONTENT_LENGTH);
-    let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > limit) {
-        return Err(ApiError::BodyTooLarge { limit });
+    room: Arc<Semaphore>,
+}
+
+impl BodyReader {
+    pub(crate) fn new(max_bytes: usize, patience: Duration) -> Self {
+        let units = max_bytes.div_ceil(UNIT_BYTES) * BODIES_AT_ONCE;
+        Self {
+            max_bytes,
+            patience,
+            room: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
+        }
     }
-    match timeout(patience, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(ApiError::BodyTimeout),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge { limit }),
-        Ok(Err(error)) => Err(ApiError::BodyBroken(error.to_string())),
+
+    /// Reads the body of a request and makes a type of it.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        parse: fn(&[u8]) -> Result<T, InvalidRequest>,
+    ) -> Result<T, ApiError> {
+        let limit = self.max_bytes;
+        let declared = headers.get(CONTENT_LENGTH);
+        let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > limit) {
+            discard(body).await;
+            return Err(ApiError::BodyTooLarge { limit });
+        }
+        // Without a declared length it may turn out to be as large as allowed.
+        let units = declared.unwrap_or(limit).div_ceil(UNIT_BYTES);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let read = async {
+            let room = Arc::clone(&self.room).acquire_many_owned(units).await;
+            (room, Limited::new(body, limit).collect().await)
+        };
+        let Ok((room, read)) = timeout(self.patience, read).await else {
+            return Err(ApiError::BodyTimeout);
+        };
+        let bytes = match read {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Err(ApiError::BodyTooLarge { limit });
+            }
+            Err(error) => return Err(ApiError::BodyBroken(error.to_string())),
+        };
+        if bytes.len() < LARGE_BYTES {
+            return Ok(parse(&bytes)?);
+        }
+        let parsed = tokio::task::spawn_blocking(move || {
+            let _room = room;
+            parse(&bytes)
+        });
+        match parsed.await {
+            Ok(result) => Ok(result?),
+            Err(error) => Err(ApiError::BodyBroken(error.to_string())),
+        }
     }
+}
+
+/// Reads on, up to a limit, and forgets it.
+pub(crate) async fn discard(mut body: Body) {
+    let mut num_bytes = 0;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            num_bytes += frame.data_ref().map_or(0, Bytes::len);
+            if num_bytes > DISCARD_BYTES {
+                return;
+            }
+        }
+    };
+    // Who takes longer sees the connection break.
+    let _ = timeout(DISCARD_TIME, reading).await;
 }
 
 /// An answer in JSON.

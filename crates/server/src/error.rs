@@ -58,7 +58,7 @@ impl ApiError {
                 }
                 FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
                 FailureKind::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-                FailureKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                FailureKind::Unavailable | FailureKind::ShutDown => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
@@ -87,9 +87,7 @@ impl ApiError {
             Self::Forbidden(message) => invalid("forbidden", message),
             Self::BodyTooLarge { limit } => invalid(
                 "body_too_large",
-                &format!(
-                    "the body is larger than {limit} bytes; send less, or raise max_body_bytes"
-                ),
+                &format!("the body is larger than {limit} bytes; send less, or raise max_body_mib"),
             ),
             Self::BodyTimeout => invalid("body_timeout", "the body did not arrive in time"),
             Self::BodyBroken(reason) => {

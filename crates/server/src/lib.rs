@@ -11,6 +11,7 @@ mod error;
 mod listen;
 mod request_id;
 mod routes;
+mod socket;
 mod sse;
 
 pub use auth::Access;

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use router::Router;
 use store::Store;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::auth::{Access, Auth};
+use crate::body::BodyReader;
 use crate::routes::{AppState, routes};
+use crate::socket::Socket;
 
 /// Pause after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -33,8 +36,18 @@ pub struct ServerConfig {
     pub header_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub write_timeout: Duration,
     /// After how long a silence a stream gets a comment.
     pub keep_alive: Duration,
+    /// How long the record of a key is believed: a revoked key works at most that much longer.
+    pub key_cache: Duration,
+    /// Origins of pages that may ask through a browser, such as `https://app.example`. Pages of this
+    /// machine always may when no key is needed.
+    pub allowed_origins: Vec<String>,
+    /// How long connections are still accepted after the signal to end, while `/readyz` tells load
+    /// balancers to look elsewhere.
+    pub drain_delay: Duration,
     /// How long requests under way may go on after the signal to end.
     pub drain_timeout: Duration,
 }
@@ -46,7 +59,11 @@ impl Default for ServerConfig {
             max_connections: 1024,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
             keep_alive: Duration::from_secs(15),
+            key_cache: Duration::from_secs(10),
+            allowed_origins: Vec::new(),
+            drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
     }
@@ -104,56 +121,68 @@ impl Server {
     ) {
         let (drain_sender, drain) = watch::channel(false);
         let (stop_sender, stop) = watch::channel(false);
-        let auth = Arc::new(Auth::new(access, router.recorder().clone()));
+        let config = &self.config;
+        let recorder = router.recorder().clone();
+        let auth = Arc::new(Auth::new(access, recorder, config));
         let app = Arc::new(AppState {
             router,
             store,
-            max_body_bytes: self.config.max_body_bytes,
-            body_timeout: self.config.body_timeout,
-            keep_alive: self.config.keep_alive,
+            bodies: BodyReader::new(config.max_body_bytes, config.body_timeout),
+            keep_alive: config.keep_alive,
             drain,
             stop,
         });
         let service = TowerToHyperService::new(routes(app, auth));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(self.config.header_timeout)
+            .header_read_timeout(config.header_timeout)
             .max_headers(100);
 
-        let connections = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(self.config.max_connections));
+        let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
+        let places = Arc::new(Semaphore::new(config.max_connections));
+        let drain_delay = config.drain_delay;
+        let shutdown = async {
+            shutdown.await;
+            drain_sender.send_replace(true);
+            sleep(drain_delay).await;
+        };
         tokio::pin!(shutdown);
         loop {
-            let accepted = tokio::select! {
+            let (stream, place) = tokio::select! {
                 accepted = accept(&self.listener, &places) => accepted,
+                Some(_) = connections.join_next() => continue,
                 () = &mut shutdown => break,
             };
-            let (stream, place) = accepted;
-            let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-            let connection = connections.watch(connection);
-            tokio::spawn(async move {
+            let (socket, hang_up) = Socket::new(stream, config.write_timeout);
+            let connection = http.serve_connection(socket, service.clone());
+            let connection = graceful.watch(connection);
+            connections.spawn(async move {
                 let _place = place;
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "connection ended badly");
+                // Dropping the connection drops the request under way and with it the answer.
+                tokio::select! {
+                    result = connection => {
+                        if let Err(error) = result {
+                            tracing::debug!(%error, "connection ended badly");
+                        }
+                    }
+                    () = hang_up.happens() => tracing::debug!("the client hung up"),
                 }
             });
         }
 
         drop(self.listener);
-        drain_sender.send_replace(true);
         tracing::info!("draining: no new connections, requests under way go on");
-        let drained = connections.shutdown();
+        let drained = graceful.shutdown();
         tokio::pin!(drained);
-        if timeout(self.config.drain_timeout, &mut drained)
-            .await
-            .is_err()
-        {
+        if timeout(config.drain_timeout, &mut drained).await.is_err() {
             tracing::warn!("drain timeout: breaking off what is under way");
             stop_sender.send_replace(true);
             if timeout(STOP_GRACE, &mut drained).await.is_err() {
-                tracing::warn!("some connections did not end");
+                tracing::warn!("closing the connections of clients that do not read");
             }
         }
+        connections.shutdown().await;
     }
 }
 
@@ -161,7 +190,7 @@ impl Server {
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
+) -> (TcpStream, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {

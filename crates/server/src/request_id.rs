@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::Instrument;
 
 /// OpenAI's clients show this header in their errors.
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -16,7 +17,8 @@ pub(crate) struct RequestId(pub(crate) String);
 pub(crate) async fn name(mut request: Request, next: Next) -> Response {
     let id = router::random_id("req_");
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
+    let span = tracing::info_span!("request", id);
+    let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }

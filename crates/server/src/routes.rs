@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::api::{chat, completions, health, metrics, models};
 use crate::auth::{self, Auth};
+use crate::body::BodyReader;
 use crate::error::ApiError;
 use crate::request_id;
 
@@ -22,8 +23,7 @@ use crate::request_id;
 pub(crate) struct AppState {
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) max_body_bytes: usize,
-    pub(crate) body_timeout: Duration,
+    pub(crate) bodies: BodyReader,
     pub(crate) keep_alive: Duration,
     /// Becomes true when no new requests are taken.
     pub(crate) drain: watch::Receiver<bool>,
@@ -48,6 +48,7 @@ impl AppState {
 
 /// Every path of the server.
 pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
+    let cors = auth.cors();
     let for_callers = Routes::new()
         .route(
             "/v1/chat/completions",
@@ -61,7 +62,9 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .route("/v1/models/{*id}", get(models::show).fallback(only_get))
         .route("/metrics", get(metrics::show).fallback(only_get))
         .fallback(no_such_path)
-        .layer(from_fn_with_state(auth, auth::require));
+        .layer(from_fn_with_state(auth, auth::require))
+        // Outside of the keys: a browser asks first, without one, whether it may ask.
+        .layer(cors);
     // Whoever watches over the server asks without a key.
     let for_everybody = Routes::new()
         .route("/healthz", get(health::alive).fallback(only_get))

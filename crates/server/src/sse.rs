@@ -10,11 +10,12 @@ use axum::response::Response;
 use futures_util::{Stream, StreamExt, stream};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use router::RouterError;
 use router::openai::error_body;
-use router::provider::{AnswerEvent, AnswerStream};
+use router::provider::AnswerEvent;
+use router::{FailureKind, ProviderError, RouterError, WatchedStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use tracing::Span;
 
 /// What is written when nothing else was for a while, so that no proxy takes the connection for
 /// dead while a long prompt is read. Clients skip comments.
@@ -24,7 +25,7 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 /// Writes an answer as events. `write` gives the JSON of an event, if it has one; `stop` ends the
 /// stream early.
 pub(crate) fn response(
-    stream: AnswerStream,
+    stream: WatchedStream,
     write: impl FnMut(AnswerEvent) -> Option<String> + Send + 'static,
     keep_alive: Duration,
     stop: watch::Receiver<bool>,
@@ -35,6 +36,7 @@ pub(crate) fn response(
         keep_alive,
         stop,
         is_over: false,
+        span: Span::current(),
     };
     let body = StreamBody::new(events.into_stream());
     let mut response = Response::new(Body::new(body));
@@ -47,11 +49,13 @@ pub(crate) fn response(
 }
 
 struct Events<W> {
-    stream: AnswerStream,
+    stream: WatchedStream,
     write: W,
     keep_alive: Duration,
     stop: watch::Receiver<bool>,
     is_over: bool,
+    /// Says in the log which request it is.
+    span: Span,
 }
 
 impl<W: FnMut(AnswerEvent) -> Option<String> + Send + 'static> Events<W> {
@@ -73,11 +77,10 @@ impl<W: FnMut(AnswerEvent) -> Option<String> + Send + 'static> Events<W> {
                 () = sleep_until(deadline) => return Some(Bytes::from_static(KEEP_ALIVE)),
                 _ = self.stop.wait_for(|&is_stopped| is_stopped) => {
                     self.is_over = true;
-                    let error = router::ProviderError::new(
-                        router::FailureKind::Unavailable,
-                        "the server is shutting down",
-                    );
-                    return Some(data(&error_body(&RouterError::Provider(error)).to_string()));
+                    self.stream.shut_down();
+                    let message = "the server is shutting down";
+                    let error = ProviderError::new(FailureKind::ShutDown, message);
+                    return Some(data(&error_body(&error.into()).to_string()));
                 }
             };
             match item {
@@ -90,8 +93,8 @@ impl<W: FnMut(AnswerEvent) -> Option<String> + Send + 'static> Events<W> {
                 // it no client takes the answer for complete.
                 Some(Err(error)) => {
                     self.is_over = true;
-                    tracing::warn!(%error, "answer broke off");
-                    return Some(data(&error_body(&RouterError::Provider(error)).to_string()));
+                    tracing::warn!(parent: &self.span, %error, "answer broke off");
+                    return Some(data(&error_body(&RouterError::from(error)).to_string()));
                 }
                 None => {
                     self.is_over = true;

@@ -42,7 +42,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] if its id or its hash is there already, and
-    /// [`StoreError::TooMany`] if there are [`MAX_KEYS`].
+    /// [`StoreError::TooMany`] if there are [`MAX_KEYS`] that still open the door; of the others the
+    /// oldest makes room.
     async fn create_key(&self, key: NewKey) -> Result<KeyRecord, StoreError>;
 
     /// The key with this hash, revoked and expired ones included.

@@ -149,6 +149,20 @@ async fn keys_are_limited_in_number() {
     );
     assert_eq!(store.keys().await.unwrap().len(), MAX_KEYS);
     assert_eq!(store.key_by_hash(one_more.hash).await.unwrap(), None);
+
+    // One that opens no door any more makes room.
+    let revoked = store.keys().await.unwrap().swap_remove(0);
+    store.revoke_key(&revoked.id, Timestamp(5)).await.unwrap();
+    store.create_key(one_more.clone()).await.unwrap();
+    let ids: Vec<_> = store
+        .keys()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|key| key.id)
+        .collect();
+    assert_eq!(ids.len(), MAX_KEYS);
+    assert!(!ids.contains(&revoked.id) && ids.contains(&one_more.id));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use engine::{EngineConfig, EngineHandle};
@@ -11,6 +12,8 @@ use router::recorder::{Recorder, now};
 use router::{Metrics, ModelId, ModelInfo, Router};
 use server::{Access, Server};
 use store::Store;
+use time::Date;
+use time::macros::format_description;
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
@@ -18,6 +21,9 @@ use crate::args::{ModelArgs, ServeArgs};
 use crate::config::{Config, LogFormat, LogSection, ModelSection};
 use crate::local_model::ModelSource;
 use crate::{UsageError, data_dir, hub_cache, terminal};
+
+/// How long the last records may take to be written.
+const RECORDER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// When gpt-oss was published and when the demo was trained, in seconds since 1970.
 const GPT_OSS_CREATED: i64 = 1_754_352_000;
@@ -36,12 +42,16 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 
 /// The file, over which flags and variables win.
 fn settings(args: &ServeArgs) -> anyhow::Result<Config> {
-    let mut config = match &args.config {
+    let mut config = match args.config() {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
-    if let Some(address) = args.listen {
-        config.server.listen = address;
+    if let Some(text) = args.listen() {
+        config.server.listen = text.parse().map_err(|_| {
+            UsageError(format!(
+                "--listen {text}: give an address and a port, such as 127.0.0.1:8080"
+            ))
+        })?;
     }
     config.server.require_key |= args.require_key;
     if let Some(name) = args.model.name() {
@@ -57,8 +67,14 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Config> {
     if let Some(url) = args.store.url() {
         url.clone_into(&mut config.store.url);
     }
-    if let Some(level) = &args.log {
-        config.log.level.clone_from(level);
+    if let Some(level) = args.log() {
+        level.clone_into(&mut config.log.level);
+    }
+    let date = &config.model.date;
+    if !date.is_empty() && Date::parse(date, format_description!("[year]-[month]-[day]")).is_err() {
+        bail!(UsageError(format!(
+            "[model] date = {date:?}: give a date as YYYY-MM-DD"
+        )));
     }
     Ok(config)
 }
@@ -92,7 +108,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let cache = hub_cache::directory();
     let named_model = Some(config.model.name.as_str()).filter(|name| !name.is_empty());
     let source = ModelSource::resolve(named_model, cache.as_deref())?;
-    if named_model.is_none() {
+    if named_model.is_none() && config.log.format == LogFormat::Text {
         source.announce();
     }
     let (model, engine) = tokio::task::block_in_place(|| load(&source, &config.model))?;
@@ -107,13 +123,24 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let router = Router::new(vec![local], recorder, metrics).await?;
 
     let address = server.address();
-    terminal::note(format_args!(
+    let ready = format!(
         "{name} answers on http://{address}/v1 (context of {context_length} tokens); Ctrl-C ends it"
-    ));
+    );
+    match config.log.format {
+        LogFormat::Text => terminal::note(ready),
+        LogFormat::Json => tracing::info!("{ready}"),
+    }
     server
         .serve(Arc::new(router), Arc::clone(&store), access, signal()?)
         .await;
-    recorder_task.finish().await;
+    // Whatever still holds the way to the store, such as a prompt being rendered, is not waited for
+    // without end.
+    if tokio::time::timeout(RECORDER_PATIENCE, recorder_task.finish())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests were not recorded");
+    }
     store.close().await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -181,9 +208,6 @@ fn model_info(source: &ModelSource, served_name: &str) -> ModelInfo {
         }
     };
     let mut aliases = Vec::new();
-    if let Some((_, short)) = name.rsplit_once('/') {
-        aliases.push(short.to_owned());
-    }
     let id = match served_name.is_empty() {
         true => name,
         false => {
@@ -191,6 +215,9 @@ fn model_info(source: &ModelSource, served_name: &str) -> ModelInfo {
             served_name.to_owned()
         }
     };
+    if let Some((_, short)) = id.rsplit_once('/') {
+        aliases.push(short.to_owned());
+    }
     ModelInfo {
         id: ModelId(id),
         aliases,

@@ -27,6 +27,7 @@ const MAX_TOOLS: usize = 1024;
 #[derive(Clone, Debug, Deserialize)]
 pub struct ChatRequest {
     /// The model's name.
+    #[serde(default = "auto")]
     pub model: String,
     /// The conversation so far.
     pub messages: Vec<ChatMessage>,
@@ -61,9 +62,9 @@ pub struct ChatRequest {
     /// How many answers.
     pub n: Option<u32>,
     /// Most tokens of the answer, reasoning included.
-    pub max_completion_tokens: Option<u64>,
+    pub max_completion_tokens: Option<i64>,
     /// Its older name.
-    pub max_tokens: Option<u64>,
+    pub max_tokens: Option<i64>,
     /// Functions that may be called.
     pub tools: Option<Vec<ToolDefinition>>,
     /// Whether to call them.
@@ -76,6 +77,8 @@ pub struct ChatRequest {
     pub reasoning: Option<Reasoning>,
     /// OpenRouter's older form of `reasoning.exclude`, negated.
     pub include_reasoning: Option<bool>,
+    /// OpenAI's older form of `tools`, which is refused: left out silently it would mislead.
+    functions: Option<Vec<Value>>,
 }
 
 /// `stream_options`.
@@ -260,6 +263,13 @@ impl ChatRequest {
         check_max_tokens("max_completion_tokens", self.max_completion_tokens)?;
         check_max_tokens("max_tokens", self.max_tokens)?;
         check_stops(self.stop.as_ref())?;
+        if self.functions.as_ref().is_some_and(|list| !list.is_empty()) {
+            return Err(InvalidRequest::of(
+                "functions",
+                "functions: declare them in \"tools\", as {\"type\": \"function\", \"function\": …}",
+            )
+            .with_code("unsupported_value"));
+        }
         if self.top_logprobs.is_some() && self.logprobs != Some(true) {
             return Err(InvalidRequest::of(
                 "top_logprobs",
@@ -294,7 +304,7 @@ impl ChatRequest {
 
     /// The most tokens of an answer, under either name.
     pub fn max_output_tokens(&self) -> Option<u64> {
-        self.max_completion_tokens.or(self.max_tokens)
+        token_limit(self.max_completion_tokens.or(self.max_tokens))
     }
 
     /// The effort asked for, in whichever form.
@@ -336,14 +346,24 @@ pub(super) fn check_choices(n: Option<u32>) -> Result<(), InvalidRequest> {
     }
 }
 
-pub(super) fn check_max_tokens(param: &str, max: Option<u64>) -> Result<(), InvalidRequest> {
+pub(super) fn check_max_tokens(param: &str, max: Option<i64>) -> Result<(), InvalidRequest> {
     match max {
-        Some(0) => Err(InvalidRequest::of(
+        Some(max) if max < -1 || max == 0 => Err(InvalidRequest::of(
             param,
-            format!("{param}: must be at least 1"),
+            format!("{param}: must be at least 1, not {max}"),
         )),
         _ => Ok(()),
     }
+}
+
+/// -1 is what several clients send for "no limit".
+pub(super) fn token_limit(max: Option<i64>) -> Option<u64> {
+    max.and_then(|max| u64::try_from(max).ok())
+}
+
+/// What a request means that names no model.
+pub(super) fn auto() -> String {
+    "auto".to_owned()
 }
 
 pub(super) fn check_stops(stop: Option<&StopSequences>) -> Result<(), InvalidRequest> {

@@ -136,9 +136,10 @@ impl ChatChunks {
             AnswerEvent::Finished { choice, reason } => {
                 Some(self.choice(choice, DeltaJson::default(), Vec::new(), Some(reason)))
             }
-            AnswerEvent::Usage(usage) => self
-                .include_usage
-                .then(|| self.chunk(Vec::new(), Some(usage.into()))),
+            AnswerEvent::Ended { usage } => {
+                let usage = usage.filter(|_| self.include_usage)?;
+                Some(self.chunk(Vec::new(), Some(usage.into())))
+            }
         }
     }
 
@@ -224,7 +225,7 @@ fn delta_json(delta: &Delta) -> DeltaJson<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct ChatCompletion {
     choices: Vec<FoldedChoice>,
-    usage: Usage,
+    usage: Option<Usage>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -247,7 +248,7 @@ impl ChatCompletion {
     /// Adds an event.
     pub fn add(&mut self, event: AnswerEvent) {
         match event {
-            AnswerEvent::Usage(usage) => self.usage = usage,
+            AnswerEvent::Ended { usage } => self.usage = usage,
             AnswerEvent::Finished { choice, reason } => self.choice(choice).reason = Some(reason),
             AnswerEvent::Delta {
                 choice,
@@ -296,7 +297,7 @@ impl ChatCompletion {
             "created": created,
             "model": model,
             "choices": choices,
-            "usage": UsageJson::from(self.usage),
+            "usage": self.usage.map(UsageJson::from),
         })
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::chat_request::{
-    StopSequences, StreamOptions, check_choices, check_length, check_max_tokens, check_stops,
+    StopSequences, StreamOptions, auto, check_choices, check_length, check_max_tokens, check_stops,
+    token_limit,
 };
 use super::chat_response::{UsageJson, finish_word, to_json};
 use super::json;
@@ -27,6 +28,7 @@ const MAX_LOGPROBS: u8 = 20;
 #[derive(Clone, Debug, Deserialize)]
 pub struct CompletionRequest {
     /// The model's name.
+    #[serde(default = "auto")]
     pub model: String,
     /// What to continue.
     pub prompt: CompletionPrompt,
@@ -59,7 +61,7 @@ pub struct CompletionRequest {
     /// How many answers to each prompt.
     pub n: Option<u32>,
     /// Most tokens of an answer; 16 if nothing is said, as in OpenAI's API.
-    pub max_tokens: Option<u64>,
+    pub max_tokens: Option<i64>,
     /// Whether to repeat the prompt before the answer.
     pub echo: Option<bool>,
     best_of: Option<u32>,
@@ -109,6 +111,12 @@ impl CompletionRequest {
             let words = format!("logprobs: must be at most {MAX_LOGPROBS}");
             return Err(InvalidRequest::of("logprobs", words));
         }
+        if self.logprobs.is_some() && self.echo == Some(true) {
+            return unsupported(
+                "echo",
+                "the tokens of a prompt have no logprobs here; ask for one of the two",
+            );
+        }
         if self.stream_options.is_some() && !self.is_stream() {
             return Err(InvalidRequest::of(
                 "stream_options",
@@ -137,7 +145,7 @@ impl CompletionRequest {
 
     /// The most tokens of an answer.
     pub fn max_output_tokens(&self) -> u64 {
-        self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)
+        token_limit(self.max_tokens).unwrap_or(DEFAULT_MAX_TOKENS)
     }
 }
 
@@ -158,13 +166,44 @@ impl CompletionPrompt {
 
 impl<'de> Deserialize<'de> for CompletionPrompt {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// The first item of a list decides what the list is.
-        #[derive(Deserialize)]
-        #[serde(untagged)]
+        /// An item of a list.
         enum Item {
             Text(String),
             Token(u32),
             Tokens(Vec<u32>),
+        }
+
+        struct ItemVisitor;
+        impl<'de> Visitor<'de> for ItemVisitor {
+            type Value = Item;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, a token id, or a list of token ids")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Item, E> {
+                Ok(Item::Text(text.to_owned()))
+            }
+
+            fn visit_u64<E: de::Error>(self, id: u64) -> Result<Item, E> {
+                let id = u32::try_from(id);
+                id.map(Item::Token)
+                    .map_err(|_| de::Error::custom("no token id is that large"))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Item, A::Error> {
+                let mut tokens = Vec::new();
+                while let Some(token) = seq.next_element()? {
+                    tokens.push(token);
+                }
+                Ok(Item::Tokens(tokens))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for Item {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(ItemVisitor)
+            }
         }
 
         struct PromptVisitor;
@@ -283,9 +322,10 @@ impl CompletionChunks {
             AnswerEvent::Finished { choice, reason } => {
                 Some(self.chunk(Some((choice, "", None, Some(reason))), None))
             }
-            AnswerEvent::Usage(usage) => self
-                .include_usage
-                .then(|| self.chunk(None, Some(usage.into()))),
+            AnswerEvent::Ended { usage } => {
+                let usage = usage.filter(|_| self.include_usage)?;
+                Some(self.chunk(None, Some(usage.into())))
+            }
         }
     }
 
@@ -330,7 +370,7 @@ impl CompletionChunks {
 #[derive(Clone, Debug, Default)]
 pub struct TextCompletion {
     choices: Vec<FoldedText>,
-    usage: Usage,
+    usage: Option<Usage>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -345,7 +385,7 @@ impl TextCompletion {
     /// Adds an event.
     pub fn add(&mut self, event: AnswerEvent) {
         match event {
-            AnswerEvent::Usage(usage) => self.usage = usage,
+            AnswerEvent::Ended { usage } => self.usage = usage,
             AnswerEvent::Finished { choice, reason } => self.choice(choice).reason = Some(reason),
             AnswerEvent::Delta {
                 choice,
@@ -392,7 +432,7 @@ impl TextCompletion {
             "created": created,
             "model": model,
             "choices": choices,
-            "usage": UsageJson::from(self.usage),
+            "usage": self.usage.map(UsageJson::from),
         })
     }
 }

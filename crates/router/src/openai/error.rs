@@ -20,12 +20,15 @@ pub fn error_body(error: &RouterError) -> Value {
         RouterError::Provider(provider) => match provider.kind {
             FailureKind::ContextLengthExceeded => (
                 "invalid_request_error",
-                Some("messages"),
+                provider.param,
                 Some("context_length_exceeded"),
             ),
             FailureKind::Overloaded => ("rate_limit_error", None, Some("overloaded")),
             FailureKind::InvalidRequest => ("invalid_request_error", None, None),
-            kind => ("server_error", None, Some(kind.as_str())),
+            FailureKind::Unavailable | FailureKind::ShutDown => {
+                ("server_error", None, Some("unavailable"))
+            }
+            kind => ("server_error", provider.param, Some(kind.as_str())),
         },
     };
     json!({"error": {

@@ -8,10 +8,8 @@ use crate::error::InvalidRequest;
 pub(super) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidRequest> {
     // serde would take a list for the fields in their order.
     if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err(InvalidRequest {
-            message: "the body must be a JSON object, not a list".to_owned(),
-            ..InvalidRequest::default()
-        });
+        let message = "the body must be a JSON object, not a list";
+        return Err(InvalidRequest::new(message));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -28,11 +26,9 @@ pub(super) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidR
                     path => format!("{path}.{field}"),
                 },
             );
-            let place = if param == "." { "the body" } else { &param };
-            return InvalidRequest {
-                message: format!("{place}: {message}"),
-                param: (param != ".").then_some(param),
-                code: None,
+            return match param.as_str() {
+                "." => InvalidRequest::new(format!("the body: {message}")),
+                place => InvalidRequest::of(place, format!("{place}: {message}")),
             };
         }
         malformed(&error)
@@ -42,11 +38,7 @@ pub(super) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidR
 }
 
 fn malformed(error: &serde_json::Error) -> InvalidRequest {
-    InvalidRequest {
-        message: format!("the body is not valid JSON: {error}"),
-        param: None,
-        code: Some("invalid_json"),
-    }
+    InvalidRequest::new(format!("the body is not valid JSON: {error}")).with_code("invalid_json")
 }
 
 /// The field in serde's words for a missing one.

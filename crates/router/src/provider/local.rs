@@ -86,15 +86,18 @@ impl LocalProvider {
         self.model.date.clone().or_else(today)
     }
 
-    /// Renders the conversation away from the threads that serve connections.
-    async fn render(&self, request: &ChatRequest) -> Result<Prompt, RouterError> {
-        let conversation = conversation::from_request(request, self.today(), &self.calls)?;
-        let encoding = self.model.encoding.clone();
-        self.off_thread(move || Prompt {
-            tokens: encoding.render_for_completion(&conversation),
-            tools: conversation.tool_recipients(),
-        })
-        .await
+    /// Reads and renders the conversation away from the threads that serve connections.
+    async fn render(&self, request: &Arc<ChatRequest>) -> Result<Prompt, RouterError> {
+        let (request, date) = (Arc::clone(request), self.today());
+        let (encoding, calls) = (self.model.encoding.clone(), Arc::clone(&self.calls));
+        let rendered = self.off_thread(move || {
+            let conversation = conversation::from_request(&request, date, &calls)?;
+            Ok(Prompt {
+                tokens: encoding.render_for_completion(&conversation),
+                tools: conversation.tool_recipients(),
+            })
+        });
+        rendered.await?
     }
 
     async fn off_thread<T: Send + 'static>(
@@ -112,13 +115,32 @@ impl LocalProvider {
         })
     }
 
-    /// Starts all choices of all prompts.
+    /// Whether so many sequences can run at all, and at present. Asked before a prompt is rendered,
+    /// so that a busy server does not work for requests that it refuses.
+    fn check_room(&self, num_sequences: usize) -> Result<(), RouterError> {
+        let most = self.engine.max_in_flight();
+        if num_sequences > most {
+            let message = format!(
+                "this asks for {num_sequences} answers at once; at most {most} run and wait here"
+            );
+            return Err(InvalidRequest::of("n", message).into());
+        }
+        if self.engine.num_in_flight() + num_sequences > most {
+            return Err(self.refused(SubmitError::QueueFull { limit: most }, "prompt"));
+        }
+        Ok(())
+    }
+
+    /// Starts all choices of all prompts. `echoes` are shown before them, prompt by prompt; `field`
+    /// is where the prompt stands in the request.
     fn start(
         &self,
         prompts: Vec<Vec<TokenId>>,
         num_choices: u32,
         generation: &Generation,
         make_choice: &dyn Fn() -> Choice,
+        echoes: &[String],
+        field: &'static str,
     ) -> Result<AnswerStream, RouterError> {
         let mut answering = Answering::new(
             Arc::clone(&self.engine),
@@ -126,57 +148,57 @@ impl LocalProvider {
             Arc::clone(&self.calls),
         );
         let mut number = 0;
-        for prompt in prompts {
+        for (place, prompt) in prompts.into_iter().enumerate() {
             let prompt = Arc::new(prompt);
             for index in 0..num_choices {
                 let mut generation = generation.clone();
                 // With a seed every choice has one of its own.
                 let seed = generation.sampling.seed;
-                generation.sampling.seed = seed.map(|seed| seed.wrapping_add(number));
+                generation.sampling.seed = seed.map(|seed| seed.wrapping_add(number as u64));
                 answering
                     .start(make_choice(), &prompt, generation, index == 0)
-                    .map_err(|error| self.refused(error))?;
+                    .map_err(|error| self.refused(error, field))?;
+                if let Some(echo) = echoes.get(place) {
+                    answering.echo(number, echo.clone());
+                }
                 number += 1;
             }
         }
-        Ok(answering.into_stream())
+        Ok(Box::pin(answering))
     }
 
-    /// What a refusal of the engine means to the client.
-    fn refused(&self, error: SubmitError) -> RouterError {
+    /// What a refusal of the engine means to the client, whose prompt stands in `field`.
+    fn refused(&self, error: SubmitError, field: &'static str) -> RouterError {
+        let name = &self.model.info.id;
         match error {
-            SubmitError::PromptTooLong { limit, got } => ProviderError::new(
-                FailureKind::ContextLengthExceeded,
-                format!(
-                    "the prompt has {got} tokens; {} takes at most {limit}, since prompt and \
-                     answer share a context of {}. Shorten the conversation.",
-                    self.model.info.id,
-                    limit + 1,
-                ),
-            )
+            SubmitError::PromptTooLong { limit, got } => ProviderError {
+                param: Some(field),
+                ..ProviderError::new(
+                    FailureKind::ContextLengthExceeded,
+                    format!(
+                        "the prompt has {got} tokens; {name} takes at most {limit}, since prompt \
+                         and answer share a context of {}. Shorten it.",
+                        limit + 1,
+                    ),
+                )
+            }
             .into(),
             SubmitError::QueueFull { .. } => ProviderError {
-                kind: FailureKind::Overloaded,
-                message: format!("{} is busy: {error}", self.model.info.id),
                 retry_after: Some(std::time::Duration::from_secs(1)),
+                ..ProviderError::new(FailureKind::Overloaded, format!("{name} is busy: {error}"))
             }
             .into(),
             SubmitError::Stopped { .. } => {
                 ProviderError::new(FailureKind::Unavailable, error.to_string()).into()
             }
-            SubmitError::Sampling(error) => InvalidRequest {
-                param: Some(sampling::field_of(&error).to_owned()),
-                message: error.to_string(),
-                code: None,
+            SubmitError::Sampling(error) => {
+                InvalidRequest::of(sampling::field_of(&error), error.to_string()).into()
             }
-            .into(),
             SubmitError::EmptyPrompt
             | SubmitError::NoTokensWanted
-            | SubmitError::TokenOutOfVocabulary { .. } => InvalidRequest {
-                message: error.to_string(),
-                ..InvalidRequest::default()
+            | SubmitError::TokenOutOfVocabulary { .. } => {
+                InvalidRequest::of(field, format!("{field}: {error}")).into()
             }
-            .into(),
             other => ProviderError::new(FailureKind::Internal, other.to_string()).into(),
         }
     }
@@ -196,57 +218,75 @@ impl Provider for LocalProvider {
         Ok(vec![self.model.info.clone()])
     }
 
-    async fn chat(&self, request: &ChatRequest) -> Result<AnswerStream, RouterError> {
+    async fn chat(&self, request: &Arc<ChatRequest>) -> Result<AnswerStream, RouterError> {
+        self.check_room(request.num_choices() as usize)?;
         let generation = Generation {
-            sampling: sampling::of_chat(request, self.model.sampling)?,
+            sampling: sampling::of_chat(request, &self.model)?,
             max_tokens: request.max_output_tokens().map_or(usize::MAX, clamp),
             stop_tokens: self.model.encoding.stop_tokens().to_vec(),
         };
-        let prompt = self.render(request).await?;
+        let Prompt { tokens, tools } = self.render(request).await?;
         let stops = request.stop.as_ref().map_or(&[][..], |stop| &stop.0);
         let make_choice = || {
-            Choice::of_chat(&self.model.encoding, &prompt.tools, stops)
+            Choice::of_chat(&self.model.encoding, &tools, stops)
                 .with_reasoning(request.shows_reasoning())
                 .with_logprobs(request.wanted_logprobs().is_some())
         };
-        let prompts = vec![prompt.tokens.clone()];
-        self.start(prompts, request.num_choices(), &generation, &make_choice)
+        let num_choices = request.num_choices();
+        let prompts = vec![tokens];
+        self.start(
+            prompts,
+            num_choices,
+            &generation,
+            &make_choice,
+            &[],
+            "messages",
+        )
     }
 
-    async fn complete(&self, request: &CompletionRequest) -> Result<AnswerStream, RouterError> {
+    async fn complete(
+        &self,
+        request: &Arc<CompletionRequest>,
+    ) -> Result<AnswerStream, RouterError> {
+        let num_choices = request.num_choices();
+        self.check_room(request.prompt.len().saturating_mul(num_choices as usize))?;
         let generation = Generation {
-            sampling: sampling::of_completion(request, self.model.sampling)?,
+            sampling: sampling::of_completion(request, &self.model)?,
             max_tokens: clamp(request.max_output_tokens()),
             stop_tokens: self.model.encoding.stop_tokens().to_vec(),
         };
-        let prompts = match &request.prompt {
-            CompletionPrompt::Tokens(prompts) => prompts.clone(),
-            CompletionPrompt::Texts(texts) => {
-                let (encoding, texts) = (self.model.encoding.clone(), texts.clone());
-                let encode = move || {
-                    let encode = |text: &String| encoding.tokenizer().encode(text);
-                    texts.iter().map(encode).collect()
+        let (encoding, asked) = (self.model.encoding.clone(), Arc::clone(request));
+        let (prompts, echoes) = self
+            .off_thread(move || {
+                let tokenizer = encoding.tokenizer();
+                let prompts: Vec<Vec<TokenId>> = match &asked.prompt {
+                    CompletionPrompt::Tokens(prompts) => prompts.clone(),
+                    CompletionPrompt::Texts(texts) => {
+                        texts.iter().map(|text| tokenizer.encode(text)).collect()
+                    }
                 };
-                self.off_thread(encode).await?
-            }
-        };
+                let echo = |prompt: &Vec<TokenId>| {
+                    String::from_utf8_lossy(&tokenizer.decode(prompt)).into_owned()
+                };
+                let echoes: Vec<String> = match asked.echo {
+                    Some(true) => prompts.iter().map(echo).collect(),
+                    _ => Vec::new(),
+                };
+                (prompts, echoes)
+            })
+            .await?;
         let stops = request.stop.as_ref().map_or(&[][..], |stop| &stop.0);
-        let echo = request.echo == Some(true);
-        let num_choices = request.num_choices();
         let encoding = &self.model.encoding;
         let make_choice =
             || Choice::of_text(encoding, stops).with_logprobs(request.logprobs.is_some());
-        let stream = self.start(prompts.clone(), num_choices, &generation, &make_choice)?;
-        if !echo {
-            return Ok(stream);
-        }
-        let texts = prompts
-            .iter()
-            .map(|prompt| {
-                String::from_utf8_lossy(&encoding.tokenizer().decode(prompt)).into_owned()
-            })
-            .collect();
-        Ok(answering::with_echo(stream, texts, num_choices))
+        self.start(
+            prompts,
+            num_choices,
+            &generation,
+            &make_choice,
+            &echoes,
+            "prompt",
+        )
     }
 
     fn unavailable(&self) -> Option<String> {

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use router::Caller;
 use router::openai::{CompletionChunks, CompletionRequest, TextCompletion};
 
-use crate::body::{self, json_response};
+use crate::body::json_response;
 use crate::error::ApiError;
 use crate::request_id::RequestId;
 use crate::routes::AppState;
@@ -24,9 +24,11 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let bytes = body::read(&headers, body, app.max_body_bytes, app.body_timeout).await?;
-    let request = CompletionRequest::from_json(&bytes)?;
-    drop(bytes);
+    let request = app
+        .bodies
+        .read(&headers, body, CompletionRequest::from_json)
+        .await?;
+    let request = Arc::new(request);
     let mut answer = app.router.complete(&caller, request_id, &request).await?;
     if request.is_stream() {
         let include_usage = request.includes_usage();
@@ -41,8 +43,15 @@ pub(crate) async fn create(
         ));
     }
     let mut completion = TextCompletion::default();
-    while let Some(event) = app.or_stopped(answer.stream.next()).await? {
-        completion.add(event.map_err(router::RouterError::from)?);
+    loop {
+        match app.or_stopped(answer.stream.next()).await {
+            Ok(Some(event)) => completion.add(event.map_err(router::RouterError::from)?),
+            Ok(None) => break,
+            Err(error) => {
+                answer.stream.shut_down();
+                return Err(error);
+            }
+        }
     }
     let with_logprobs = request.logprobs.is_some();
     let json = completion.into_json(&answer.id, answer.created, &answer.model, with_logprobs);

@@ -1,7 +1,10 @@
 //! Who may ask.
 
+use std::time::Duration;
+
 use router::recorder::now;
 use serde_json::json;
+use server::ServerConfig;
 use store::{ApiKey, KeyId, NewKey, Store, Timestamp};
 
 use super::answers::SUM;
@@ -67,6 +70,92 @@ async fn a_key_opens_the_door_until_it_is_revoked_or_expires() {
         401,
         "not even what exists is told"
     );
+}
+
+#[tokio::test]
+async fn a_key_is_refused_once_its_record_is_looked_up_again() {
+    let config = ServerConfig {
+        key_cache: Duration::ZERO,
+        ..ServerConfig::default()
+    };
+    let setup = Setup {
+        config,
+        with_keys: true,
+        ..Setup::default()
+    };
+    let server = setup.start(|_| SUM.to_owned()).await;
+    let (id, secret) = add_key(server.store.as_ref(), None).await;
+    let bearer = format!("Bearer {secret}");
+    assert_eq!(status_with(&server, &bearer).await, 200);
+    server.store.revoke_key(&id, now()).await.unwrap();
+    assert_eq!(status_with(&server, &bearer).await, 401);
+
+    // A store that fails does not lock out who was let in before, nor let in anybody else.
+    let (_, other) = add_key(server.store.as_ref(), None).await;
+    let other = format!("Bearer {other}");
+    assert_eq!(status_with(&server, &other).await, 200);
+    server.store.close().await.unwrap();
+    assert_eq!(status_with(&server, &other).await, 200);
+    assert_eq!(status_with(&server, &bearer).await, 401);
+    let stranger = format!("Bearer {}", ApiKey::generate().unwrap().expose());
+    assert_eq!(status_with(&server, &stranger).await, 503);
+    assert_eq!(server.get("/readyz").await.status, 503);
+}
+
+#[tokio::test]
+async fn browsers_are_told_which_pages_may_ask() {
+    let preflight = |origin: &str| {
+        format!(
+            "origin: {origin}\r\naccess-control-request-method: POST\r\n\
+             access-control-request-headers: authorization,content-type\r\n"
+        )
+    };
+    for with_keys in [false, true] {
+        let config = ServerConfig {
+            allowed_origins: vec!["https://app.example".to_owned()],
+            ..ServerConfig::default()
+        };
+        let setup = Setup {
+            config,
+            with_keys,
+            ..Setup::default()
+        };
+        let server = setup.start(|_| SUM.to_owned()).await;
+        for (origin, may_ask) in [
+            ("https://app.example", true),
+            ("http://localhost:3000", !with_keys),
+            ("https://evil.example", false),
+        ] {
+            let path = "/v1/chat/completions";
+            let reply = server.send("OPTIONS", path, &preflight(origin), "").await;
+            let allowed = reply.header("access-control-allow-origin");
+            assert_eq!(allowed, may_ask.then_some(origin), "{reply:?}");
+            if may_ask {
+                assert_eq!(reply.status, 200);
+                let headers = reply.header("access-control-allow-headers").unwrap();
+                assert!(headers.contains("authorization"), "{headers}");
+            }
+        }
+        let listed = "origin: https://app.example\r\n";
+        let reply = server.send("GET", "/v1/models", listed, "").await;
+        assert_eq!(reply.status, if with_keys { 401 } else { 200 });
+        let exposed = reply.header("access-control-expose-headers").unwrap();
+        assert!(exposed.contains("x-request-id"), "{exposed}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_a_key_is_told_so_even_if_it_sends_much() {
+    let setup = Setup {
+        with_keys: true,
+        ..Setup::default()
+    };
+    let server = setup.start(|_| SUM.to_owned()).await;
+    let large = "x".repeat(8 << 20);
+    let reply = server
+        .send("POST", "/v1/chat/completions", "", &large)
+        .await;
+    assert_eq!(reply.status, 401);
 }
 
 #[tokio::test]

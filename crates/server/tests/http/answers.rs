@@ -221,7 +221,10 @@ async fn what_happened_is_recorded_and_counted() {
     assert_eq!(records.len(), 3);
     // They may have begun in the same millisecond.
     let of = |outcome: &str| records.iter().find(|one| one.outcome == outcome).unwrap();
-    assert_eq!(of("internal").completion_tokens, 0);
+    assert!(
+        of("internal").completion_tokens > 0,
+        "what was computed counts"
+    );
     let (ok, unknown) = (of("ok"), of("model_not_found"));
     assert_eq!(Some(ok.id.as_str()), good.header("x-request-id"));
     assert_eq!(ok.deployment.as_deref(), Some("local/test/scripted"));

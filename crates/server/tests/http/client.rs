@@ -230,6 +230,11 @@ impl Connection {
         }
     }
 
+    /// Whether anything has arrived that was not read.
+    pub(crate) fn has_received(&self) -> bool {
+        self.stream.try_read(&mut [0]).is_ok_and(|count| count > 0)
+    }
+
     /// Whether the server ends the connection without a word.
     pub(crate) async fn is_closed_silently(&mut self) -> bool {
         self.read().await == 0 && self.received.is_empty()

@@ -43,11 +43,18 @@ async fn an_engine_that_fell_silent_is_unavailable() {
 #[tokio::test]
 async fn a_client_that_leaves_frees_its_place() {
     let server = serving("[channel]final[message]a{gate}b[return]").await;
-    for stream in [true, false] {
+    // A few bytes more than the request must not hide that it is gone.
+    for (stream, more) in [
+        (true, ""),
+        (false, ""),
+        (false, "\r\n"),
+        (true, "GET / HTTP/1.1\r\n"),
+    ] {
         let mut connection = server.connect().await;
         connection
             .request("POST", "/v1/chat/completions", "", &hello(stream))
             .await;
+        connection.write(more.as_bytes()).await;
         server.until_in_flight(1).await;
         if stream {
             connection.until("\"content\":\"a\"").await;
@@ -57,7 +64,7 @@ async fn a_client_that_leaves_frees_its_place() {
     }
     let records = server.ended().await;
     let outcomes: Vec<_> = records.iter().map(|one| one.outcome.as_str()).collect();
-    assert_eq!(outcomes, ["canceled", "canceled"]);
+    assert_eq!(outcomes, ["canceled"; 4]);
 }
 
 #[tokio::test]
@@ -148,4 +155,27 @@ async fn bytes_that_are_no_http_do_no_harm() {
         drop(connection);
     }
     assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_loses_its_connection() {
+    let config = ServerConfig {
+        write_timeout: Duration::from_millis(50),
+        max_body_bytes: 64 << 20,
+        ..ServerConfig::default()
+    };
+    let setup = Setup {
+        config,
+        limits: (4_000_000, 16),
+        ..Setup::default()
+    };
+    let server = setup.start(|_| "{gate}".to_owned()).await;
+    let prompt = "word ".repeat(1_000_000);
+    let body = json!({"model": "auto", "prompt": prompt, "n": 16, "echo": true, "stream": true});
+    let mut connection = server.connect().await;
+    connection
+        .request("POST", "/v1/completions", "", &body.to_string())
+        .await;
+    server.until_in_flight(16).await;
+    server.until_in_flight(0).await;
 }

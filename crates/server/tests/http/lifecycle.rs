@@ -56,7 +56,8 @@ async fn what_does_not_end_in_time_is_broken_off_with_a_word() {
     let body = connection.until("shutting down\"").await;
     assert!(body.contains("\"error\""), "{:?}", events(&body));
     let records = server.ended().await;
-    assert_eq!(records[0].outcome, "canceled");
+    assert_eq!(records[0].outcome, "shut_down");
+    assert!(records[0].completion_tokens > 0);
 }
 
 #[tokio::test]
@@ -98,6 +99,59 @@ async fn connections_beyond_the_limit_wait_their_turn() {
     assert_eq!(first.reply().await.status, 200);
     let mut second = server.connect().await;
     second.request("GET", "/healthz", "", "").await;
+    // The first connection is served again and again, the second one not.
+    for _ in 0..20 {
+        first.request("GET", "/healthz", "", "").await;
+        assert_eq!(first.reply().await.status, 200);
+    }
+    assert!(!second.has_received());
     drop(first);
     assert_eq!(second.reply().await.status, 200);
+}
+
+#[tokio::test]
+async fn load_balancers_are_told_before_the_door_closes() {
+    let config = ServerConfig {
+        drain_delay: Duration::from_secs(3600),
+        ..ServerConfig::default()
+    };
+    let setup = Setup {
+        config,
+        ..Setup::default()
+    };
+    let mut server = setup.start(|_| String::new()).await;
+    assert_eq!(server.get("/readyz").await.status, 200);
+    server.shut_down();
+    loop {
+        let reply = server.get("/readyz").await;
+        if reply.status == 503 {
+            assert!(reply.body.contains("shutting down"), "{}", reply.body);
+            break;
+        }
+    }
+    assert_eq!(server.get("/healthz").await.status, 200, "it still accepts");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_does_not_hold_up_the_end() {
+    let config = ServerConfig {
+        drain_timeout: Duration::from_millis(10),
+        max_body_bytes: 64 << 20,
+        ..ServerConfig::default()
+    };
+    let setup = Setup {
+        config,
+        limits: (4_000_000, 16),
+        ..Setup::default()
+    };
+    let server = setup.start(|_| "{gate}".to_owned()).await;
+    let prompt = "word ".repeat(1_000_000);
+    let body = json!({"model": "auto", "prompt": prompt, "n": 16, "echo": true, "stream": true});
+    let mut connection = server.connect().await;
+    connection
+        .request("POST", "/v1/completions", "", &body.to_string())
+        .await;
+    server.until_in_flight(16).await;
+    let records = server.ended().await;
+    assert_eq!(records.len(), 1);
 }

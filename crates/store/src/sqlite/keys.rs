@@ -6,6 +6,12 @@ use crate::{KeyHash, KeyId, KeyRecord, MAX_KEYS, NewKey, StoreError, Timestamp};
 
 const COUNT: &str = "SELECT count(*) FROM api_keys";
 
+/// Makes room for a new key: the oldest one that opens no door any more goes.
+const FORGET_ONE: &str = "\
+    DELETE FROM api_keys WHERE id = (
+        SELECT id FROM api_keys WHERE revoked_at IS NOT NULL OR expires_at <= ?1
+        ORDER BY created_at, id LIMIT 1)";
+
 const INSERT: &str = "\
     INSERT INTO api_keys (id, name, prefix, hash, created_at, expires_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -40,7 +46,13 @@ fn insert(connection: &mut Connection, key: &NewKey) -> Result<KeyRecord, StoreE
     let num_keys: i64 = transaction
         .prepare_cached(COUNT)?
         .query_one([], |row| row.get(0))?;
-    if num_keys >= MAX_KEYS as i64 {
+    let is_full = num_keys >= MAX_KEYS as i64;
+    if is_full
+        && transaction
+            .prepare_cached(FORGET_ONE)?
+            .execute([key.created_at.0])?
+            == 0
+    {
         return Err(StoreError::TooMany {
             what: "keys",
             max: MAX_KEYS,

@@ -1,13 +1,16 @@
 //! An answer under way: the events of the engine become those of the answer.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use engine::{
     EventSink, Finish, FinishReason as EngineFinish, GenerateRequest, GenerationEvent,
-    SamplingParams, SubmitError,
+    LogitConstraint, SamplingParams, SubmitError, TokenMask, TokenSet,
 };
-use futures_util::{StreamExt, stream};
+use futures_util::Stream;
 use harmony::{Encoding, TokenId};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -15,9 +18,9 @@ use super::call_memory::CallMemory;
 use super::choice::{Choice, Grown};
 use super::token_engine::TokenEngine;
 use crate::error::{FailureKind, ProviderError};
-use crate::provider::{AnswerEvent, AnswerStream, Delta, FinishReason, Usage};
+use crate::provider::{AnswerEvent, AnswerSource, Delta, FinishReason, Progress, Usage};
 
-/// All choices of one request. Dropping it aborts them.
+/// All choices of one request, as a stream of events. Dropping it aborts them.
 pub(super) struct Answering {
     engine: Arc<dyn TokenEngine>,
     encoding: Encoding,
@@ -74,6 +77,8 @@ struct Sequence {
     counts_prompt: bool,
     /// How often it was started: a second time if the answer had to be asked for.
     run: u32,
+    first_token: Option<Instant>,
+    last_token: Option<Instant>,
     /// Keeps it running.
     hold: Option<Box<dyn Send>>,
 }
@@ -117,38 +122,16 @@ impl Answering {
             num_cached_tokens: 0,
             counts_prompt,
             run: 0,
+            first_token: None,
+            last_token: None,
             hold: Some(hold),
         });
         Ok(())
     }
 
-    /// The events, one after the other.
-    pub(super) fn into_stream(self) -> AnswerStream {
-        Box::pin(stream::unfold(self, |mut answering| async move {
-            let event = answering.next().await?;
-            Some((event, answering))
-        }))
-    }
-
-    async fn next(&mut self) -> Option<Result<AnswerEvent, ProviderError>> {
-        loop {
-            if let Some(event) = self.pending.pop_front() {
-                return Some(event);
-            }
-            if self.is_over {
-                return None;
-            }
-            let Heard { index, run, event } = self.receiver.recv().await?;
-            // What is complete was aborted here, of which the engine tells a little later.
-            let sequence = &self.sequences[index];
-            if sequence.choice.is_none() || sequence.run != run {
-                continue;
-            }
-            match event {
-                Some(event) => self.hear(index, event),
-                None => self.lose(),
-            }
-        }
+    /// Shows `text` before what choice `index` says.
+    pub(super) fn echo(&mut self, index: usize, text: String) {
+        self.push(index, vec![(Delta::Content(text), Vec::new())]);
     }
 
     fn sink(&self, index: usize, run: u32) -> EventSink {
@@ -180,11 +163,14 @@ impl Answering {
             GenerationEvent::Prefill { .. } => {}
             GenerationEvent::Token(token) => {
                 sequence.generated.push(token.id);
+                let now = Instant::now();
+                sequence.first_token.get_or_insert(now);
+                sequence.last_token = Some(now);
                 if let Some(choice) = &mut sequence.choice {
                     let grown = choice.take(&token);
-                    let is_stopped = choice.is_stopped();
+                    let is_over = choice.is_over();
                     self.push(index, grown);
-                    if is_stopped {
+                    if is_over {
                         self.complete(index, FinishReason::Stop);
                     }
                 }
@@ -251,7 +237,18 @@ impl Answering {
             return;
         }
         let prompt = [sequence.prompt.as_slice(), thought, &forced].concat();
-        let request = generation.request(prompt, max_tokens);
+        let mut request = generation.request(prompt, max_tokens);
+        // It has to say something this time.
+        let has_words = |id: &TokenId| {
+            let tokenizer = self.encoding.tokenizer();
+            !tokenizer.is_special(*id) && tokenizer.token_bytes(*id).is_some()
+        };
+        let vocabulary = self.encoding.tokenizer().num_tokens();
+        let words = (0..TokenId::try_from(vocabulary).unwrap_or(TokenId::MAX)).filter(has_words);
+        request.constraint = Some(Box::new(BeginsWithWords {
+            words: TokenSet::from_ids(vocabulary, words).into(),
+            has_begun: false,
+        }));
         sequence.run += 1;
         let run = sequence.run;
         if let Some(choice) = &mut sequence.choice {
@@ -260,7 +257,10 @@ impl Answering {
         match self.engine.generate(request, self.sink(index, run)) {
             Ok(hold) => self.sequences[index].hold = Some(hold),
             Err(SubmitError::PromptTooLong { .. }) => self.complete(index, FinishReason::Length),
-            Err(error) => self.fail(FailureKind::Overloaded, error.to_string()),
+            Err(error @ SubmitError::QueueFull { .. }) => {
+                self.fail(FailureKind::Overloaded, error.to_string());
+            }
+            Err(error) => self.fail(FailureKind::Unavailable, error.to_string()),
         }
     }
 
@@ -273,8 +273,9 @@ impl Answering {
         };
         let rest = choice.close();
         sequence.num_reasoning_tokens = choice.num_reasoning_tokens();
-        for warning in choice.warnings() {
-            tracing::debug!(warning, "mended the model's output");
+        if choice.num_repairs() > 0 {
+            // Not what: that is the model's words.
+            tracing::debug!(count = choice.num_repairs(), "mended the model's output");
         }
         let reason = match reason {
             FinishReason::Stop if choice.has_calls() => FinishReason::ToolCalls,
@@ -295,7 +296,8 @@ impl Answering {
             .all(|sequence| sequence.choice.is_none())
         {
             self.is_over = true;
-            self.pending.push_back(Ok(AnswerEvent::Usage(self.usage())));
+            let usage = Some(self.usage());
+            self.pending.push_back(Ok(AnswerEvent::Ended { usage }));
         }
     }
 
@@ -328,33 +330,78 @@ impl Answering {
                 usage.cached_tokens += sequence.num_cached_tokens;
             }
             usage.completion_tokens += sequence.generated.len();
-            usage.reasoning_tokens += sequence.num_reasoning_tokens;
+            let running = sequence.choice.as_ref().map(Choice::num_reasoning_tokens);
+            usage.reasoning_tokens += running.unwrap_or(sequence.num_reasoning_tokens);
         }
         usage
     }
 }
 
-fn number(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
+impl Stream for Answering {
+    type Item = Result<AnswerEvent, ProviderError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            if self.is_over {
+                return Poll::Ready(None);
+            }
+            // The sender lies beside the receiver, so there is always a next one to wait for.
+            let Some(heard) = ready!(self.receiver.poll_recv(context)) else {
+                return Poll::Ready(None);
+            };
+            let Heard { index, run, event } = heard;
+            // What is complete was aborted here, of which the engine tells a little later.
+            let sequence = &self.sequences[index];
+            if sequence.choice.is_none() || sequence.run != run {
+                continue;
+            }
+            match event {
+                Some(event) => self.hear(index, event),
+                None => self.lose(),
+            }
+        }
+    }
 }
 
-/// The stream with the text of the prompt before each choice.
-pub(super) fn with_echo(
-    stream: AnswerStream,
-    texts: Vec<String>,
-    num_choices: u32,
-) -> AnswerStream {
-    let echoes: Vec<_> = texts
-        .into_iter()
-        .flat_map(|text| std::iter::repeat_n(text, num_choices as usize))
-        .enumerate()
-        .map(|(index, text)| {
-            Ok(AnswerEvent::Delta {
-                choice: number(index),
-                delta: Delta::Content(text),
-                logprobs: Vec::new(),
-            })
-        })
-        .collect();
-    Box::pin(stream::iter(echoes).chain(stream))
+impl AnswerSource for Answering {
+    fn progress(&self) -> Progress {
+        let starts = self.sequences.iter().filter_map(|one| one.first_token);
+        // One choice stands for all: they share the passes.
+        let per_token = self.sequences.first().and_then(|one| {
+            let gaps = u32::try_from(one.generated.len().checked_sub(1)?).ok()?;
+            let time = one.last_token? - one.first_token?;
+            time.checked_div(gaps)
+        });
+        Progress {
+            usage: Some(self.usage()),
+            first_token: starts.min(),
+            per_token,
+        }
+    }
+}
+
+/// Lets the first token be one that has words; anything after that.
+struct BeginsWithWords {
+    words: TokenMask,
+    has_begun: bool,
+}
+
+impl LogitConstraint for BeginsWithWords {
+    fn allowed(&mut self) -> TokenMask {
+        match self.has_begun {
+            true => TokenMask::All,
+            false => self.words.clone(),
+        }
+    }
+
+    fn accept(&mut self, _: TokenId) {
+        self.has_begun = true;
+    }
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }

@@ -134,9 +134,14 @@ impl Choice {
         grown
     }
 
-    /// Whether a stop sequence ended the choice.
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stop.is_stopped()
+    /// Whether the choice is over though the model goes on: a stop sequence came, or it began to
+    /// write in another's name.
+    pub(super) fn is_over(&self) -> bool {
+        let is_turn_over = match &self.reader {
+            Reader::Turn(reader) => reader.is_over(),
+            Reader::Text(_) => false,
+        };
+        is_turn_over || self.stop.is_stopped()
     }
 
     /// Whether the turn holds nothing that answers: neither words for the user nor a call.
@@ -164,11 +169,11 @@ impl Choice {
         }
     }
 
-    /// What was mended in the model's output.
-    pub(super) fn warnings(&self) -> &[String] {
+    /// How often the model's output had to be mended.
+    pub(super) fn num_repairs(&self) -> usize {
         match &self.reader {
-            Reader::Turn(reader) => &reader.turn().warnings,
-            Reader::Text(_) => &[],
+            Reader::Turn(reader) => reader.turn().warnings.len(),
+            Reader::Text(_) => 0,
         }
     }
 

@@ -1,7 +1,5 @@
 //! A chat request as a Harmony conversation.
 
-use std::collections::HashMap;
-
 use harmony::{
     Conversation, DeveloperContent, Message, ReasoningEffort, ResponseFormat, SystemContent,
     ToolDescription,
@@ -42,17 +40,14 @@ pub(super) fn from_request(
     History {
         request,
         calls,
-        results: results_by_call(&request.messages),
         messages: &mut messages,
     }
     .push_from(opening)?;
 
     let conversation = Conversation::new(messages);
-    conversation.validate().map_err(|error| InvalidRequest {
-        message: format!("{:#}", WithCauses(&error)),
-        param: Some("tools".to_owned()),
-        code: None,
-    })?;
+    conversation
+        .validate()
+        .map_err(|error| InvalidRequest::of("tools", WithCauses(&error).to_string()))?;
     Ok(conversation)
 }
 
@@ -117,6 +112,8 @@ fn tools(request: &ChatRequest) -> Result<Vec<ToolDescription>, InvalidRequest> 
     let declared = definitions
         .iter()
         .enumerate()
+        // Tools of other types are the client's offer of what this model does not know.
+        .filter(|(_, tool)| tool.kind == "function")
         .map(|(index, tool)| tool_description(index, tool))
         .collect::<Result<Vec<_>, _>>()?;
     match &request.tool_choice {
@@ -136,18 +133,10 @@ fn tool_description(
     index: usize,
     tool: &ToolDefinition,
 ) -> Result<ToolDescription, InvalidRequest> {
-    let function = match (&tool.function, tool.kind.as_str()) {
-        (Some(function), "function") => function,
-        (None, "function") => {
-            let param = format!("tools[{index}].function");
-            let message = format!("{param}: missing field");
-            return Err(InvalidRequest::of(param, message));
-        }
-        (_, kind) => {
-            let param = format!("tools[{index}].type");
-            let message = format!("{param}: {kind:?} is not supported; only \"function\" is");
-            return Err(InvalidRequest::of(param, message).with_code("unsupported_value"));
-        }
+    let Some(function) = &tool.function else {
+        let param = format!("tools[{index}].function");
+        let message = format!("{param}: missing field");
+        return Err(InvalidRequest::of(param, message));
     };
     let is_name = (1..=MAX_NAME_BYTES).contains(&function.name.len())
         && function
@@ -230,23 +219,10 @@ fn text(message: &ChatMessage, index: usize) -> Result<String, InvalidRequest> {
     }
 }
 
-/// For each call its results: (index of the message, whether it was used is up to the reader).
-fn results_by_call(messages: &[ChatMessage]) -> HashMap<&str, Vec<usize>> {
-    let mut results: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, message) in messages.iter().enumerate() {
-        if let (MessageRole::Tool, Some(id)) = (message.role, message.tool_call_id.as_deref()) {
-            results.entry(id).or_default().push(index);
-        }
-    }
-    results
-}
-
 /// Turns the messages after the opening instructions into Harmony messages.
 struct History<'a> {
     request: &'a ChatRequest,
     calls: &'a CallMemory,
-    /// The messages that hold the results of each call.
-    results: HashMap<&'a str, Vec<usize>>,
     messages: &'a mut Vec<Message>,
 }
 
@@ -289,15 +265,24 @@ impl History<'_> {
             self.messages
                 .push(Message::function_call(name, &call.function.arguments));
             // The model was trained on one call at a time, each followed by its result.
-            let results = self.results.get(call.id.as_str()).cloned();
-            for place in results.unwrap_or_default() {
-                if place > index && !std::mem::replace(&mut is_claimed[place], true) {
-                    let result = text(&self.request.messages[place], place)?;
-                    self.messages.push(Message::function_result(name, result));
-                }
+            if let Some(place) = self.result_of(&call.id, index, is_claimed) {
+                is_claimed[place] = true;
+                let result = text(&self.request.messages[place], place)?;
+                self.messages.push(Message::function_result(name, result));
             }
         }
         Ok(())
+    }
+
+    /// The first result for the call `id` of message `caller` that no other call has. Some hosts use
+    /// the same ids in every turn, so the next turn's results are not looked at.
+    fn result_of(&self, id: &str, caller: usize, is_claimed: &[bool]) -> Option<usize> {
+        let later = self.request.messages.iter().enumerate().skip(caller + 1);
+        later
+            .take_while(|(_, message)| message.role != MessageRole::Assistant)
+            .filter(|(place, message)| message.role == MessageRole::Tool && !is_claimed[*place])
+            .find(|(_, message)| message.tool_call_id.as_deref() == Some(id))
+            .map(|(place, _)| place)
     }
 
     /// What the model thought and said before its calls; what the client left out is restored.

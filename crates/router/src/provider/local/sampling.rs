@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use engine::{SamplingError, SamplingParams};
 use harmony::TokenId;
 
+use super::LocalModel;
 use crate::error::InvalidRequest;
 use crate::openai::{ChatRequest, CompletionRequest};
 
@@ -22,17 +23,17 @@ pub struct SamplingDefaults {
 
 pub(super) fn of_chat(
     request: &ChatRequest,
-    defaults: SamplingDefaults,
+    model: &LocalModel,
 ) -> Result<SamplingParams, InvalidRequest> {
     check(SamplingParams {
-        temperature: request.temperature.unwrap_or(defaults.temperature),
-        top_p: request.top_p.unwrap_or(defaults.top_p),
+        temperature: request.temperature.unwrap_or(model.sampling.temperature),
+        top_p: request.top_p.unwrap_or(model.sampling.top_p),
         top_k: top_k(request.top_k)?,
         min_p: request.min_p.unwrap_or(0.0),
         frequency_penalty: request.frequency_penalty.unwrap_or(0.0),
         presence_penalty: request.presence_penalty.unwrap_or(0.0),
         repetition_penalty: request.repetition_penalty.unwrap_or(1.0),
-        logit_bias: biases(request.logit_bias.as_ref())?,
+        logit_bias: biases(request.logit_bias.as_ref(), model)?,
         // Any 64 bits are a seed: negative ones are as good as others.
         seed: request.seed.map(i64::cast_unsigned),
         top_logprobs: request.wanted_logprobs(),
@@ -41,17 +42,17 @@ pub(super) fn of_chat(
 
 pub(super) fn of_completion(
     request: &CompletionRequest,
-    defaults: SamplingDefaults,
+    model: &LocalModel,
 ) -> Result<SamplingParams, InvalidRequest> {
     check(SamplingParams {
-        temperature: request.temperature.unwrap_or(defaults.temperature),
-        top_p: request.top_p.unwrap_or(defaults.top_p),
+        temperature: request.temperature.unwrap_or(model.sampling.temperature),
+        top_p: request.top_p.unwrap_or(model.sampling.top_p),
         top_k: top_k(request.top_k)?,
         min_p: request.min_p.unwrap_or(0.0),
         frequency_penalty: request.frequency_penalty.unwrap_or(0.0),
         presence_penalty: request.presence_penalty.unwrap_or(0.0),
         repetition_penalty: request.repetition_penalty.unwrap_or(1.0),
-        logit_bias: biases(request.logit_bias.as_ref())?,
+        logit_bias: biases(request.logit_bias.as_ref(), model)?,
         seed: request.seed.map(i64::cast_unsigned),
         top_logprobs: request.logprobs,
     })
@@ -84,7 +85,11 @@ fn top_k(top_k: Option<i64>) -> Result<usize, InvalidRequest> {
     }
 }
 
-fn biases(map: Option<&BTreeMap<String, f32>>) -> Result<Vec<(TokenId, f32)>, InvalidRequest> {
+fn biases(
+    map: Option<&BTreeMap<String, f32>>,
+    model: &LocalModel,
+) -> Result<Vec<(TokenId, f32)>, InvalidRequest> {
+    let num_tokens = model.encoding.tokenizer().num_tokens();
     let Some(map) = map else {
         return Ok(Vec::new());
     };
@@ -93,11 +98,11 @@ fn biases(map: Option<&BTreeMap<String, f32>>) -> Result<Vec<(TokenId, f32)>, In
         return Err(InvalidRequest::of("logit_bias", message));
     }
     map.iter()
-        .map(|(token, &bias)| match token.parse() {
-            Ok(id) => Ok((id, bias)),
-            Err(_) => Err(InvalidRequest::of(
+        .map(|(token, &bias)| match token.parse::<TokenId>() {
+            Ok(id) if (id as usize) < num_tokens => Ok((id, bias)),
+            _ => Err(InvalidRequest::of(
                 "logit_bias",
-                format!("logit_bias: {token:?} is no token id"),
+                format!("logit_bias: {token:?} is no id of the {num_tokens} tokens"),
             )),
         })
         .collect()

@@ -20,12 +20,12 @@ fn provider(turns: &[&str]) -> (LocalProvider, Arc<ScriptedEngine>) {
     })
 }
 
-fn request(more: Value) -> ChatRequest {
+fn request(more: Value) -> Arc<ChatRequest> {
     let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
     body.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    ChatRequest::from_json(body.to_string().as_bytes()).unwrap()
+    Arc::new(ChatRequest::from_json(body.to_string().as_bytes()).unwrap())
 }
 
 async fn events(stream: AnswerStream) -> Vec<Result<AnswerEvent, ProviderError>> {
@@ -59,7 +59,7 @@ fn folded(events: &[AnswerEvent]) -> (String, String, Option<FinishReason>, Usag
                 ..
             } => content += text,
             AnswerEvent::Finished { choice: 0, reason } => finish = Some(*reason),
-            AnswerEvent::Usage(total) => usage = *total,
+            AnswerEvent::Ended { usage: Some(total) } => usage = *total,
             _ => {}
         }
     }
@@ -258,7 +258,7 @@ async fn choices_are_told_apart_and_the_prompt_counts_once() {
     let usage = folded(&all).3;
     assert_eq!(usage.prompt_tokens, one.prompt_tokens);
     assert_eq!(usage.completion_tokens, 3 * one.completion_tokens);
-    assert!(matches!(all.last(), Some(AnswerEvent::Usage(_))));
+    assert!(matches!(all.last(), Some(AnswerEvent::Ended { .. })));
 }
 
 #[tokio::test]
@@ -312,9 +312,45 @@ async fn a_full_queue_and_a_long_prompt_are_refused() {
 #[tokio::test]
 async fn choices_that_do_not_all_fit_leave_none_running() {
     let (provider, engine) = provider(&["[channel]final[message]wait{gate}[return]"]);
-    let refused = provider.chat(&request(json!({"n": 5}))).await;
+    let held = provider.chat(&request(json!({"n": 2}))).await.unwrap();
+    let refused = provider.chat(&request(json!({"n": 3}))).await;
     assert_eq!(refused.err().unwrap().kind(), FailureKind::Overloaded);
+    assert_eq!(engine.num_in_flight(), 2);
+    drop(held);
+    let never = provider.chat(&request(json!({"n": 5}))).await;
+    assert_eq!(never.err().unwrap().kind(), FailureKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn a_model_that_goes_on_as_the_user_is_stopped() {
+    let (provider, engine) =
+        provider(&["[channel]final[message]Hi[end][start]user[message]{gate}And Rome?[end]"]);
+    let stream = provider.chat(&request(json!({}))).await.unwrap();
+    let all: Vec<_> = events(stream)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    let (_, content, finish, _) = folded(&all);
+    assert_eq!((content.as_str(), finish), ("Hi", Some(FinishReason::Stop)));
     assert_eq!(engine.num_in_flight(), 0);
+}
+
+#[tokio::test]
+async fn progress_tells_what_was_taken_so_far() {
+    let (provider, _) = provider(&["[channel]analysis[message]a b{gate}[return]"]);
+    let mut stream = provider
+        .chat(&request(json!({"reasoning": {"exclude": true}})))
+        .await
+        .unwrap();
+    assert_eq!(stream.progress().first_token, None);
+    // Nothing of it is shown, but it is computed all the same.
+    let next = tokio::time::timeout(std::time::Duration::ZERO, stream.next());
+    assert!(next.await.is_err());
+    let progress = stream.progress();
+    let usage = progress.usage.unwrap();
+    assert_eq!((usage.completion_tokens, usage.reasoning_tokens), (5, 2));
+    assert!(progress.first_token.is_some() && progress.per_token.is_some());
 }
 
 #[tokio::test]
@@ -322,6 +358,7 @@ async fn texts_are_continued_without_any_format() {
     let (provider, engine) = provider(&["wörld[end] and[return]"]);
     let body = json!({"model": "m", "prompt": ["hello ", "bye "], "echo": true, "max_tokens": 9});
     let request = CompletionRequest::from_json(body.to_string().as_bytes()).unwrap();
+    let request = Arc::new(request);
     let all = events(provider.complete(&request).await.unwrap()).await;
     let mut texts = vec![String::new(); 2];
     for event in all {

@@ -238,7 +238,6 @@ fn what_cannot_be_read_is_refused_with_its_place() {
             messages(json!([user, {"role": "tool", "tool_call_id": "z", "content": "x"}])),
             "messages[1].tool_call_id",
         ),
-        (tool(json!({"type": "web_search"})), "tools[0].type"),
         (tool(json!({"type": "function"})), "tools[0].function"),
         (
             tool(json!({"type": "function", "function": {"name": "a b"}})),
@@ -261,4 +260,33 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         assert_eq!(error.param.as_deref(), Some(param), "{body}");
         assert!(error.message.starts_with(param), "{}", error.message);
     }
+}
+
+#[test]
+fn results_stay_with_their_turn_when_ids_repeat() {
+    let turn = |city: &str| json!({"role": "assistant", "tool_calls": [call("c0", city)]});
+    let result = |text: &str| json!({"role": "tool", "tool_call_id": "c0", "content": text});
+    let text = history(json!([
+        {"role": "user", "content": "Compare"},
+        turn("Oslo"), result("cold"), turn("Rome"), result("warm"),
+    ]));
+    let place = |words: &str| {
+        text.find(words)
+            .unwrap_or_else(|| panic!("no {words}: {text}"))
+    };
+    assert!(place("Oslo") < place("cold") && place("cold") < place("Rome"));
+    assert!(place("Rome") < place("warm"));
+}
+
+#[test]
+fn tools_of_other_types_are_left_out() {
+    let text = rendered(&json!({
+        "model": "m",
+        "messages": [{"role": "user", "content": "Weather in Oslo?"}],
+        "tools": [{"type": "web_search"}, weather(), {"type": "custom", "custom": {"name": "x"}}],
+    }));
+    assert!(
+        text.contains("type get_weather") && !text.contains("web_search"),
+        "{text}"
+    );
 }
