@@ -1,6 +1,6 @@
 //! Freeway over HTTP: bytes to types and back.
 //!
-//! [`Server`] accepts connections, [`routes`] says who answers which path, `auth` who may ask,
+//! [`Server`] accepts connections, `routes` says who answers which path, `auth` who may ask,
 //! `error` what an error looks like. What a request means is the router's matter.
 #![forbid(unsafe_code)]
 

@@ -9,7 +9,9 @@ use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use router::Router;
+use futures_util::StreamExt;
+use router::provider::AnswerEvent;
+use router::{Router, RouterError, WatchedStream};
 use store::Store;
 use tokio::sync::watch;
 
@@ -36,12 +38,26 @@ impl AppState {
         *self.drain.borrow()
     }
 
-    /// Waits for `work`, unless answers are broken off.
-    pub(crate) async fn or_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, ApiError> {
+    /// Gives every event of an answer to `take`, until it is complete or the server breaks it off.
+    pub(crate) async fn each(
+        &self,
+        stream: &mut WatchedStream,
+        mut take: impl FnMut(AnswerEvent),
+    ) -> Result<(), ApiError> {
         let mut stop = self.stop.clone();
-        tokio::select! {
-            result = work => Ok(result),
-            _ = stop.wait_for(|&is_stopped| is_stopped) => Err(ApiError::ShuttingDown),
+        let is_stopped = async { stop.wait_for(|&is_stopped| is_stopped).await.is_ok() };
+        tokio::pin!(is_stopped);
+        loop {
+            tokio::select! {
+                event = stream.next() => match event {
+                    Some(event) => take(event.map_err(RouterError::from)?),
+                    None => return Ok(()),
+                },
+                _ = &mut is_stopped => {
+                    stream.shut_down();
+                    return Err(ApiError::ShuttingDown);
+                }
+            }
         }
     }
 }

@@ -150,11 +150,7 @@ impl ChatChunks {
         logprobs: Vec<TokenLogprob>,
         reason: Option<FinishReason>,
     ) -> String {
-        let place = index as usize;
-        if self.begun.len() <= place {
-            self.begun.resize(place + 1, false);
-        }
-        if !std::mem::replace(&mut self.begun[place], true) {
+        if !std::mem::replace(choice_at(&mut self.begun, index), true) {
             delta.role = Some("assistant");
         }
         let logprobs = (!logprobs.is_empty()).then(|| ChatLogprobs {
@@ -183,6 +179,15 @@ impl ChatChunks {
         };
         to_json(&chunk)
     }
+}
+
+/// Choice `index` of a list that grows as needed.
+pub(super) fn choice_at<T: Clone + Default>(choices: &mut Vec<T>, index: u32) -> &mut T {
+    let index = index as usize;
+    if choices.len() <= index {
+        choices.resize(index + 1, T::default());
+    }
+    &mut choices[index]
 }
 
 /// JSON of what has only string keys and finite numbers, which cannot fail.
@@ -249,13 +254,15 @@ impl ChatCompletion {
     pub fn add(&mut self, event: AnswerEvent) {
         match event {
             AnswerEvent::Ended { usage } => self.usage = usage,
-            AnswerEvent::Finished { choice, reason } => self.choice(choice).reason = Some(reason),
+            AnswerEvent::Finished { choice, reason } => {
+                choice_at(&mut self.choices, choice).reason = Some(reason)
+            }
             AnswerEvent::Delta {
                 choice,
                 delta,
                 logprobs,
             } => {
-                let choice = self.choice(choice);
+                let choice = choice_at(&mut self.choices, choice);
                 choice.logprobs.extend(logprobs);
                 match delta {
                     Delta::Reasoning(text) => choice.reasoning.push_str(&text),
@@ -273,14 +280,6 @@ impl ChatCompletion {
                 }
             }
         }
-    }
-
-    fn choice(&mut self, index: u32) -> &mut FoldedChoice {
-        let index = index as usize;
-        if self.choices.len() <= index {
-            self.choices.resize(index + 1, FoldedChoice::default());
-        }
-        &mut self.choices[index]
     }
 
     /// The object. `with_logprobs` says whether they were asked for.

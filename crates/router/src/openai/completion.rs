@@ -11,7 +11,7 @@ use super::chat_request::{
     StopSequences, StreamOptions, auto, check_choices, check_length, check_max_tokens, check_stops,
     token_limit,
 };
-use super::chat_response::{UsageJson, finish_word, to_json};
+use super::chat_response::{UsageJson, choice_at, finish_word, to_json};
 use super::json;
 use super::logprobs::{finite, token_text};
 use crate::error::InvalidRequest;
@@ -330,13 +330,10 @@ impl CompletionChunks {
     }
 
     fn logprobs(&mut self, choice: u32, tokens: Vec<TokenLogprob>) -> Option<CompletionLogprobs> {
-        let place = choice as usize;
-        if self.offsets.len() <= place {
-            self.offsets.resize(place + 1, 0);
-        }
+        let offset = choice_at(&mut self.offsets, choice);
         let mut lists = CompletionLogprobs::default();
         for token in tokens {
-            lists.push(token, &mut self.offsets[place]);
+            lists.push(token, offset);
         }
         (!lists.tokens.is_empty()).then_some(lists)
     }
@@ -386,13 +383,15 @@ impl TextCompletion {
     pub fn add(&mut self, event: AnswerEvent) {
         match event {
             AnswerEvent::Ended { usage } => self.usage = usage,
-            AnswerEvent::Finished { choice, reason } => self.choice(choice).reason = Some(reason),
+            AnswerEvent::Finished { choice, reason } => {
+                choice_at(&mut self.choices, choice).reason = Some(reason)
+            }
             AnswerEvent::Delta {
                 choice,
                 delta,
                 logprobs,
             } => {
-                let choice = self.choice(choice);
+                let choice = choice_at(&mut self.choices, choice);
                 if let Delta::Content(text) = delta {
                     choice.text.push_str(&text);
                 }
@@ -401,14 +400,6 @@ impl TextCompletion {
                 }
             }
         }
-    }
-
-    fn choice(&mut self, index: u32) -> &mut FoldedText {
-        let index = index as usize;
-        if self.choices.len() <= index {
-            self.choices.resize(index + 1, FoldedText::default());
-        }
-        &mut self.choices[index]
     }
 
     /// The object. `with_logprobs` says whether they were asked for.

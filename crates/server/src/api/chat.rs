@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use futures_util::StreamExt;
 use router::Caller;
 use router::openai::{ChatChunks, ChatCompletion, ChatRequest};
 
@@ -42,16 +41,8 @@ pub(crate) async fn create(
         ));
     }
     let mut completion = ChatCompletion::default();
-    loop {
-        match app.or_stopped(answer.stream.next()).await {
-            Ok(Some(event)) => completion.add(event.map_err(router::RouterError::from)?),
-            Ok(None) => break,
-            Err(error) => {
-                answer.stream.shut_down();
-                return Err(error);
-            }
-        }
-    }
+    app.each(&mut answer.stream, |event| completion.add(event))
+        .await?;
     let with_logprobs = request.wanted_logprobs().is_some();
     let json = completion.into_json(&answer.id, answer.created, &answer.model, with_logprobs);
     Ok(json_response(StatusCode::OK, &json))
