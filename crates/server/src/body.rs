@@ -8,15 +8,15 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use router::InvalidRequest;
+use router::{FailureKind, InvalidRequest, ProviderError};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::error::ApiError;
 
-/// What all bodies that are read or parsed at once may have together, as a multiple of the largest
-/// one. The rest waits.
+/// What all large bodies that are read or parsed at once may have together, as a multiple of the
+/// largest one. The rest waits; small bodies do not, so that slow uploads hold up only each other.
 const BODIES_AT_ONCE: usize = 4;
 /// The unit in which that is counted.
 const UNIT_BYTES: usize = 1024;
@@ -59,10 +59,12 @@ impl BodyReader {
             return Err(ApiError::BodyTooLarge { limit });
         }
         // Without a declared length it may turn out to be as large as allowed.
-        let units = declared.unwrap_or(limit).div_ceil(UNIT_BYTES);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let expected = declared.unwrap_or(limit);
         let read = async {
-            let room = Arc::clone(&self.room).acquire_many_owned(units).await;
+            let room = match expected < LARGE_BYTES {
+                true => None,
+                false => self.room_for(expected).await,
+            };
             (room, Limited::new(body, limit).collect().await)
         };
         let Ok((room, read)) = timeout(self.patience, read).await else {
@@ -82,10 +84,17 @@ impl BodyReader {
             let _room = room;
             parse(&bytes)
         });
-        match parsed.await {
-            Ok(result) => Ok(result?),
-            Err(error) => Err(ApiError::BodyBroken(error.to_string())),
-        }
+        let parsed = parsed.await.map_err(|error| {
+            let message = format!("the body could not be parsed: {error}");
+            ApiError::Router(ProviderError::new(FailureKind::Internal, message).into())
+        });
+        Ok(parsed??)
+    }
+
+    /// Waits until so many bytes may be held. The semaphore is never closed.
+    async fn room_for(&self, num_bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(num_bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        Arc::clone(&self.room).acquire_many_owned(units).await.ok()
     }
 }
 

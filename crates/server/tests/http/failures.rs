@@ -142,6 +142,25 @@ async fn slow_clients_are_not_waited_for() {
 }
 
 #[tokio::test]
+async fn slow_uploads_hold_up_only_each_other() {
+    let server = serving(SUM).await;
+    let mut uploads = Vec::new();
+    for head in ["transfer-encoding: chunked", "content-length: 30000000"] {
+        for _ in 0..4 {
+            let mut upload = server.connect().await;
+            let request =
+                format!("POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n{head}\r\n\r\n1");
+            upload.write(request.as_bytes()).await;
+            uploads.push(upload);
+        }
+    }
+    let reply = server
+        .send("POST", "/v1/chat/completions", "", &hello(false))
+        .await;
+    assert_eq!(reply.status, 200);
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_http_do_no_harm() {
     let server = serving(SUM).await;
     for bytes in [
