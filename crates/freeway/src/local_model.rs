@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use engine::{Config, LoadOptions, Mode, Model, SamplingParams};
 use harmony::{Encoding, Tokenizer};
+use router::provider::local::SamplingDefaults;
 
 use crate::args::ModelArgs;
 use crate::input::read_if_present;
@@ -177,23 +178,6 @@ impl ModelSource {
         .validate()
         .with_context(|| format!("generation_config.json of {}", self.name()))?;
         Ok(defaults)
-    }
-}
-
-/// Temperature and nucleus to use when the command line names none.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct SamplingDefaults {
-    pub(crate) temperature: f32,
-    pub(crate) top_p: f32,
-}
-
-/// What OpenAI recommends for gpt-oss.
-impl Default for SamplingDefaults {
-    fn default() -> Self {
-        Self {
-            temperature: 1.0,
-            top_p: 1.0,
-        }
     }
 }
 

@@ -129,16 +129,15 @@ impl Auth {
         {
             return Ok(known.clone());
         }
-        let found = match timeout(STORE_PATIENCE, store.key_by_hash(hash)).await {
-            Ok(Ok(record)) => record,
+        let mut lookup = store.key_by_hash(hash);
+        let found = match (timeout(STORE_PATIENCE, &mut lookup).await, &known) {
+            (Ok(Ok(record)), _) => record,
             // A store that is busy or broken does not lock out who was let in a moment ago.
-            late_or_failed => match (&known, late_or_failed) {
-                (Some(known), _) if known.checked_at.elapsed() < STALE_FOR => {
-                    return Ok(known.clone());
-                }
-                (_, Ok(Err(error))) => return Err(ApiError::Store(error)),
-                (_, _) => store.key_by_hash(hash).await.map_err(ApiError::Store)?,
-            },
+            (_, Some(known)) if known.checked_at.elapsed() < STALE_FOR => {
+                return Ok(known.clone());
+            }
+            (Ok(Err(error)), _) => return Err(ApiError::Store(error)),
+            (Err(_), _) => lookup.await.map_err(ApiError::Store)?,
         };
         let mut cache = self.lock();
         if cache.len() >= MAX_CACHED {

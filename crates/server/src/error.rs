@@ -89,10 +89,14 @@ impl ApiError {
                 "body_too_large",
                 &format!("the body is larger than {limit} bytes; send less, or raise max_body_mib"),
             ),
-            Self::BodyTimeout => invalid("body_timeout", "the body did not arrive in time"),
-            Self::BodyBroken(reason) => {
-                invalid("body_broken", &format!("the body broke off: {reason}"))
-            }
+            Self::BodyTimeout => invalid(
+                "body_timeout",
+                "the body did not arrive in time; send it again, or raise body_timeout_s",
+            ),
+            Self::BodyBroken(reason) => invalid(
+                "body_broken",
+                &format!("the body broke off ({reason}); send it again"),
+            ),
             Self::NoSuchPath { method, path } => invalid(
                 "unknown_url",
                 &format!("there is nothing at {method} {path}; the API lies under /v1"),
@@ -102,7 +106,9 @@ impl ApiError {
                 &format!("this path takes {allowed}, not {method}"),
             ),
             Self::ShuttingDown => unavailable("the server is shutting down; try another one"),
-            Self::Store(error) => unavailable(&format!("the store does not answer: {error}")),
+            Self::Store(error) => {
+                unavailable(&format!("the store does not answer ({error}); try again"))
+            }
         }
     }
 }

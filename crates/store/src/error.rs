@@ -73,12 +73,14 @@ pub enum StoreError {
     NotFound,
 
     /// More than the store takes. Nothing was changed.
-    #[error("{what} are limited to {max}")]
+    #[error("at most {max} {what} are taken; {advice}")]
     TooMany {
         /// What there are too many of, in the plural.
         what: &'static str,
         /// How many are allowed.
         max: usize,
+        /// What to do.
+        advice: &'static str,
     },
 
     /// Another process kept the database locked for longer than we wait. Nothing was changed: try

@@ -107,6 +107,7 @@ fn check_batch(what: &'static str, len: usize) -> Result<(), StoreError> {
         return Err(StoreError::TooMany {
             what,
             max: MAX_BATCH,
+            advice: "send them in several calls",
         });
     }
     Ok(())

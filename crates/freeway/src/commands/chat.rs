@@ -12,11 +12,12 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow, bail};
 use engine::{EngineConfig, EngineHandle, KvCache, Model, SamplingParams};
 use harmony::{Conversation, DeveloperContent, Encoding, Message, ReasoningEffort, SystemContent};
+use router::provider::local::SamplingDefaults;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::args::{ChatArgs, Effort};
-use crate::local_model::{ModelSource, SamplingDefaults};
+use crate::local_model::ModelSource;
 use crate::{UsageError, hub_cache, input, interrupt};
 use output::Output;
 use printer::Style;

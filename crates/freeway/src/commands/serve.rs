@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use engine::{EngineConfig, EngineHandle};
-use router::provider::local::{LocalModel, LocalProvider, SamplingDefaults};
+use router::provider::local::{LocalModel, LocalProvider};
 use router::recorder::{Recorder, now};
 use router::{Metrics, ModelId, ModelInfo, Router};
 use server::{Access, Server};
@@ -172,7 +172,6 @@ fn load(source: &ModelSource, config: &ModelSection) -> anyhow::Result<(LocalMod
     };
     let model = source.load_model(&args)?;
     let encoding = source.load_encoding(model.config())?;
-    let defaults = source.load_sampling_defaults()?;
     let engine_config = EngineConfig {
         max_sequences: config.max_sequences as usize,
         max_queued: config.max_queued as usize,
@@ -185,10 +184,7 @@ fn load(source: &ModelSource, config: &ModelSection) -> anyhow::Result<(LocalMod
     let local = LocalModel {
         info: model_info(source, &config.served_name),
         encoding,
-        sampling: SamplingDefaults {
-            temperature: defaults.temperature,
-            top_p: defaults.top_p,
-        },
+        sampling: source.load_sampling_defaults()?,
         date: Some(config.date.clone()).filter(|date| !date.is_empty()),
     };
     Ok((local, engine))

@@ -90,10 +90,7 @@ pub fn provider(
             context_length: 0,
         },
         encoding,
-        sampling: SamplingDefaults {
-            temperature: 1.0,
-            top_p: 1.0,
-        },
+        sampling: SamplingDefaults::default(),
         date: Some("2026-01-02".to_owned()),
     };
     let provider = LocalProvider::new(model, Arc::clone(&engine) as Arc<dyn TokenEngine>);

@@ -56,6 +56,7 @@ fn insert(connection: &mut Connection, key: &NewKey) -> Result<KeyRecord, StoreE
         return Err(StoreError::TooMany {
             what: "keys",
             max: MAX_KEYS,
+            advice: "revoke one that nobody needs",
         });
     }
     transaction.prepare_cached(INSERT)?.execute(params![

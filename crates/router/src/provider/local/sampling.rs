@@ -21,6 +21,16 @@ pub struct SamplingDefaults {
     pub top_p: f32,
 }
 
+/// What OpenAI recommends for gpt-oss.
+impl Default for SamplingDefaults {
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            top_p: 1.0,
+        }
+    }
+}
+
 pub(super) fn of_chat(
     request: &ChatRequest,
     model: &LocalModel,
