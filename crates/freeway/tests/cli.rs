@@ -1,11 +1,16 @@
 //! The binary as a user meets it: what it prints where, and with which exit code.
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
 
+#[path = "support/output.rs"]
+mod output;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+
+use output::{assert_success, stderr, stdout};
 
 /// Runs `freeway` with an empty Hugging Face cache, so that the demo answers on any machine.
 fn freeway(args: &[&str], stdin: &str) -> Output {
@@ -22,24 +27,6 @@ fn freeway(args: &[&str], stdin: &str) -> Output {
     // A command that ends before it read its input closes the pipe: that is its right.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     child.wait_with_output().unwrap()
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-#[track_caller]
-fn assert_success(output: &Output) {
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        output.status,
-        stderr(output)
-    );
 }
 
 #[track_caller]

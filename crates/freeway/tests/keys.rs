@@ -1,12 +1,17 @@
 //! `freeway keys` through the binary: what it prints where, what it keeps, and with which exit code.
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
 
+#[path = "support/output.rs"]
+mod output;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use output::{assert_success, stderr, stdout};
 
 /// A home of its own, without keys.
 struct Home {
@@ -55,24 +60,6 @@ impl Home {
         assert_success(&output);
         serde_json::from_str(stdout(&output)).unwrap()
     }
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-#[track_caller]
-fn assert_success(output: &Output) {
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        output.status,
-        stderr(output)
-    );
 }
 
 #[track_caller]

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -112,6 +113,15 @@ impl Serving {
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
         let code = self.child.wait().unwrap().code();
         (code, self.log.join().unwrap())
+    }
+}
+
+/// Waits until it is so, but not for ever.
+fn soon(is_so: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < patience, "it never came");
+        thread::yield_now();
     }
 }
 
@@ -268,13 +278,9 @@ fn a_question_that_nobody_waits_for_any_more_is_not_answered() {
         "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
     )
     .unwrap();
-    while !in_flight() {
-        thread::yield_now();
-    }
+    soon(in_flight);
     drop(stream);
-    while in_flight() {
-        thread::yield_now();
-    }
+    soon(|| !in_flight());
     assert_eq!(server.end().0, Some(0));
 }
 

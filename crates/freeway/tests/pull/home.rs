@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 use crate::fake_hub::{COMMIT, FakeHub, Repository, Request, SHARD, checksum, respond};
 
+pub(crate) use crate::output::{assert_success, stderr, stdout};
+
 pub(crate) const ID: &str = "openai/gpt-oss-20b";
 
 /// What the engine reads of the model that the fake hubs have.
@@ -130,24 +132,6 @@ pub(crate) fn names_in(directory: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-pub(crate) fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-pub(crate) fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-#[track_caller]
-pub(crate) fn assert_success(output: &Output) {
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        output.status,
-        stderr(output)
-    );
 }
 
 /// Asserts that the last line on standard error has these words.

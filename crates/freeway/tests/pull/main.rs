@@ -7,6 +7,8 @@ mod home;
 mod interruptions;
 mod lies;
 mod limits;
+#[path = "../support/output.rs"]
+mod output;
 mod pulls;
 mod refusals;
 mod stalls;

@@ -169,9 +169,13 @@ async fn old_requests_are_forgotten() {
     store.insert_requests(&[old, recent]).await.unwrap();
     let shared = Arc::clone(&store) as Arc<dyn Store>;
     let (recorder, task) = Recorder::spawn(shared, Arc::default(), 7);
-    while kept(store.as_ref()).await.len() > 1 {
-        tokio::task::yield_now().await;
-    }
+    let forgotten = async {
+        while kept(store.as_ref()).await.len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(20);
+    tokio::time::timeout(patience, forgotten).await.unwrap();
     assert_eq!(kept(store.as_ref()).await, ["recent"]);
     drop(recorder);
     task.finish().await;

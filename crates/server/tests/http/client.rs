@@ -8,7 +8,7 @@ use router::provider::Provider;
 use router::provider::scripted::{self, ScriptedEngine};
 use router::recorder::{Recorder, RecorderTask};
 use router::{Metrics, Router};
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::{Access, Server, ServerConfig};
 use store::{RequestQuery, RequestRecord, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -86,6 +86,44 @@ impl Setup {
             recorder: Some(recorder_task),
         }
     }
+}
+
+impl From<ServerConfig> for Setup {
+    fn from(config: ServerConfig) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
+}
+
+/// What is to come within a test's patience.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, what).await.expect("it never came")
+}
+
+/// A server with these settings that echoes 80 MB to a client that does not read them, and computes
+/// until it is told to stop. The client stays as long as its connection is kept.
+pub(crate) async fn with_a_client_that_does_not_read(
+    config: ServerConfig,
+) -> (Running, Connection) {
+    let setup = Setup {
+        limits: (4_000_000, 16),
+        ..ServerConfig {
+            max_body_bytes: 64 << 20,
+            ..config
+        }
+        .into()
+    };
+    let server = setup.start(|_| "{gate}".to_owned()).await;
+    let prompt = "word ".repeat(1_000_000);
+    let body = json!({"model": "auto", "prompt": prompt, "n": 16, "echo": true, "stream": true});
+    let mut connection = server.connect().await;
+    connection
+        .request("POST", "/v1/completions", "", &body.to_string())
+        .await;
+    server.until_in_flight(16).await;
+    (server, connection)
 }
 
 /// A server whose model always writes `turn`.

@@ -6,7 +6,7 @@ use serde_json::json;
 use server::ServerConfig;
 
 use super::answers::SUM;
-use super::client::{Setup, serving};
+use super::client::{Setup, serving, with_a_client_that_does_not_read};
 
 fn hello(stream: bool) -> String {
     json!({
@@ -99,10 +99,7 @@ async fn silence_is_filled_with_comments() {
         keep_alive: Duration::from_millis(20),
         ..ServerConfig::default()
     };
-    let setup = Setup {
-        config,
-        ..Setup::default()
-    };
+    let setup = Setup::from(config);
     let turn = "{gate}[channel]final[message]a[return]";
     let server = setup.start(move |_| turn.to_owned()).await;
     let mut connection = server.connect().await;
@@ -121,10 +118,7 @@ async fn slow_clients_are_not_waited_for() {
         body_timeout: Duration::from_millis(50),
         ..ServerConfig::default()
     };
-    let setup = Setup {
-        config,
-        ..Setup::default()
-    };
+    let setup = Setup::from(config);
     let server = setup.start(|_| SUM.to_owned()).await;
     let mut head = server.connect().await;
     head.write(b"POST /v1/chat/comp").await;
@@ -180,21 +174,8 @@ async fn bytes_that_are_no_http_do_no_harm() {
 async fn a_client_that_stops_reading_loses_its_connection() {
     let config = ServerConfig {
         write_timeout: Duration::from_millis(50),
-        max_body_bytes: 64 << 20,
         ..ServerConfig::default()
     };
-    let setup = Setup {
-        config,
-        limits: (4_000_000, 16),
-        ..Setup::default()
-    };
-    let server = setup.start(|_| "{gate}".to_owned()).await;
-    let prompt = "word ".repeat(1_000_000);
-    let body = json!({"model": "auto", "prompt": prompt, "n": 16, "echo": true, "stream": true});
-    let mut connection = server.connect().await;
-    connection
-        .request("POST", "/v1/completions", "", &body.to_string())
-        .await;
-    server.until_in_flight(16).await;
+    let (server, _connection) = with_a_client_that_does_not_read(config).await;
     server.until_in_flight(0).await;
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use server::{Server, ServerConfig};
 use tokio::net::TcpStream;
 
-use super::client::{Setup, events, serving};
+use super::client::{Setup, events, serving, soon, with_a_client_that_does_not_read};
 
 fn hello() -> String {
     json!({
@@ -26,9 +26,12 @@ async fn requests_under_way_are_finished_and_new_ones_refused() {
         .await;
     connection.until("\"content\":\"a\"").await;
     server.shut_down();
-    while TcpStream::connect(server.address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    soon(async {
+        while TcpStream::connect(server.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     server.engine.release();
     connection.until("data: [DONE]").await;
     let records = server.ended().await;
@@ -41,10 +44,7 @@ async fn what_does_not_end_in_time_is_broken_off_with_a_word() {
         drain_timeout: Duration::from_millis(30),
         ..ServerConfig::default()
     };
-    let setup = Setup {
-        config,
-        ..Setup::default()
-    };
+    let setup = Setup::from(config);
     let turn = "[channel]final[message]a{gate}b[return]";
     let mut server = setup.start(move |_| turn.to_owned()).await;
     let mut connection = server.connect().await;
@@ -89,10 +89,7 @@ async fn connections_beyond_the_limit_wait_their_turn() {
         max_connections: 1,
         ..ServerConfig::default()
     };
-    let setup = Setup {
-        config,
-        ..Setup::default()
-    };
+    let setup = Setup::from(config);
     let server = setup.start(|_| String::new()).await;
     let mut first = server.connect().await;
     first.request("GET", "/healthz", "", "").await;
@@ -115,20 +112,20 @@ async fn load_balancers_are_told_before_the_door_closes() {
         drain_delay: Duration::from_secs(3600),
         ..ServerConfig::default()
     };
-    let setup = Setup {
-        config,
-        ..Setup::default()
-    };
+    let setup = Setup::from(config);
     let mut server = setup.start(|_| String::new()).await;
     assert_eq!(server.get("/readyz").await.status, 200);
     server.shut_down();
-    loop {
-        let reply = server.get("/readyz").await;
-        if reply.status == 503 {
-            assert!(reply.body.contains("shutting down"), "{}", reply.body);
-            break;
+    let refusal = soon(async {
+        loop {
+            let reply = server.get("/readyz").await;
+            if reply.status == 503 {
+                return reply;
+            }
         }
-    }
+    })
+    .await;
+    assert!(refusal.body.contains("shutting down"), "{refusal:?}");
     assert_eq!(server.get("/healthz").await.status, 200, "it still accepts");
 }
 
@@ -136,22 +133,8 @@ async fn load_balancers_are_told_before_the_door_closes() {
 async fn a_client_that_does_not_read_does_not_hold_up_the_end() {
     let config = ServerConfig {
         drain_timeout: Duration::from_millis(10),
-        max_body_bytes: 64 << 20,
         ..ServerConfig::default()
     };
-    let setup = Setup {
-        config,
-        limits: (4_000_000, 16),
-        ..Setup::default()
-    };
-    let server = setup.start(|_| "{gate}".to_owned()).await;
-    let prompt = "word ".repeat(1_000_000);
-    let body = json!({"model": "auto", "prompt": prompt, "n": 16, "echo": true, "stream": true});
-    let mut connection = server.connect().await;
-    connection
-        .request("POST", "/v1/completions", "", &body.to_string())
-        .await;
-    server.until_in_flight(16).await;
-    let records = server.ended().await;
-    assert_eq!(records.len(), 1);
+    let (server, _connection) = with_a_client_that_does_not_read(config).await;
+    assert_eq!(server.ended().await.len(), 1);
 }

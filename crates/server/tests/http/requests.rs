@@ -321,10 +321,7 @@ async fn bodies_have_a_limit_however_they_come() {
         max_body_bytes: 1000,
         ..ServerConfig::default()
     };
-    let setup = Setup {
-        config,
-        ..Setup::default()
-    };
+    let setup = Setup::from(config);
     let server = setup.start(|_| SUM.to_owned()).await;
     let large = "x".repeat(1001);
     let reply = server
