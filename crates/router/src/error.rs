@@ -102,9 +102,20 @@ pub struct ProviderError {
     /// What happened and what to do.
     pub message: String,
     /// When trying again may help.
-    pub retry_after: Option<Duration>,
+    pub retry_after: Option<RetryAfter>,
     /// The field of the request that it is about.
     pub param: Option<&'static str>,
+    /// The status of the answer, if it came over HTTP and came that far.
+    pub http_status: Option<u16>,
+}
+
+/// When trying again may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryAfter {
+    /// How long from now.
+    pub wait: Duration,
+    /// Whether the one who was asked said so; else it is our guess.
+    pub is_authoritative: bool,
 }
 
 impl ProviderError {
@@ -115,67 +126,127 @@ impl ProviderError {
             message: message.into(),
             retry_after: None,
             param: None,
+            http_status: None,
         }
     }
 }
 
-/// The kinds of failure. Each belongs to one [`FaultDomain`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FailureKind {
-    /// The request is malformed or asks for what nobody here does.
-    InvalidRequest,
-    /// There is no such model.
-    ModelNotFound,
-    /// The prompt is longer than the model's context.
-    ContextLengthExceeded,
-    /// As many requests as allowed run and wait already.
-    Overloaded,
-    /// Whoever was asked is not running.
-    Unavailable,
-    /// The answer could not be computed.
-    Internal,
-    /// The server ended before the answer did.
-    ShutDown,
-    /// The client left before the answer ended.
-    Canceled,
+/// Declares the kinds of failure with the word for each, in logs, metrics and the store, and its
+/// domain: one list, so that nothing is said twice.
+macro_rules! failure_kinds {
+    ($($(#[$doc:meta])* $kind:ident = $word:literal, $domain:ident;)*) => {
+        /// The kinds of failure. Each belongs to one [`FaultDomain`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum FailureKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl FailureKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// The word for it in logs, metrics and the store.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)*
+                }
+            }
+
+            /// Whose fault it is.
+            pub fn fault_domain(self) -> FaultDomain {
+                match self {
+                    $(Self::$kind => FaultDomain::$domain,)*
+                }
+            }
+        }
+    };
 }
 
-/// Whose fault a failure is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+failure_kinds! {
+    /// The request is malformed or asks for what nobody here does.
+    InvalidRequest = "invalid_request", Caller;
+    /// There is no such model.
+    ModelNotFound = "model_not_found", Caller;
+    /// The prompt is longer than the model's context.
+    ContextLengthExceeded = "context_length_exceeded", Caller;
+    /// The host's moderation refused the prompt.
+    ContentRefused = "content_refused", Caller;
+    /// The client's key has used up its quota here.
+    CallerQuotaExceeded = "caller_quota_exceeded", Caller;
+    /// The client left before the answer ended.
+    Canceled = "canceled", Caller;
+
+    /// Our account at the host may not ask so often within a minute.
+    AccountRateLimited = "account_rate_limited", Account;
+    /// Our account at the host has used up its requests or tokens of the day.
+    AccountQuotaExhausted = "account_quota_exhausted", Account;
+    /// The host wants money.
+    PaymentRequired = "payment_required", Account;
+    /// The host does not take our key.
+    KeyRejected = "key_rejected", Account;
+    /// The privacy settings of our account leave no host that may be asked.
+    DataPolicy = "data_policy", Account;
+
+    /// The host has too much to do for this model, whoever asks.
+    RateLimited = "rate_limited", Host;
+    /// As many requests as allowed run and wait already.
+    Overloaded = "overloaded", Host;
+    /// Whoever was asked does not have the model, or does not run it now.
+    Unavailable = "unavailable", Host;
+    /// The host failed, or said so.
+    Internal = "internal", Host;
+    /// The host took too long: to answer, to its first word, or between two.
+    Timeout = "timeout", Host;
+    /// The host answered something that is no answer: not HTTP, not JSON, too large.
+    InvalidResponse = "invalid_response", Host;
+    /// An error, or the end of the connection, in the middle of an answer.
+    BrokenStream = "broken_stream", Host;
+    /// An answer without a word, a thought or a call.
+    EmptyAnswer = "empty_answer", Host;
+    /// Thoughts that used up all tokens, so that nothing was said.
+    TruncatedReasoning = "truncated_reasoning", Host;
+    /// Control tokens of the model in its words.
+    LeakedTokens = "leaked_tokens", Host;
+    /// A call of a function written into the words.
+    ToolCallInText = "tool_call_in_text", Host;
+    /// JSON was asked for and something else came, or arguments of a call are not JSON.
+    InvalidJson = "invalid_json", Host;
+
+    /// No connection: the name is unknown, nobody listens, the certificate is not good, or it
+    /// broke before an answer began.
+    Network = "network", Network;
+
+    /// A fault of this server.
+    ServerFault = "server_fault", Server;
+    /// The server ended before the answer did.
+    ShutDown = "shut_down", Server;
+}
+
+/// Whose fault a failure is. Only the host's count against a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FaultDomain {
     /// The one who asked.
     Caller,
+    /// Our account at the host: its key, money, quota, settings.
+    Account,
     /// The model or the one who runs it.
     Host,
+    /// The way between.
+    Network,
     /// This server.
     Server,
 }
 
-impl FailureKind {
+impl FaultDomain {
     /// The word for it in logs, metrics and the store.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::ModelNotFound => "model_not_found",
-            Self::ContextLengthExceeded => "context_length_exceeded",
-            Self::Overloaded => "overloaded",
-            Self::Unavailable => "unavailable",
-            Self::Internal => "internal",
-            Self::ShutDown => "shut_down",
-            Self::Canceled => "canceled",
-        }
-    }
-
-    /// Whose fault it is.
-    pub fn fault_domain(self) -> FaultDomain {
-        match self {
-            Self::InvalidRequest
-            | Self::ModelNotFound
-            | Self::ContextLengthExceeded
-            | Self::Canceled => FaultDomain::Caller,
-            Self::Overloaded | Self::Unavailable | Self::Internal => FaultDomain::Host,
-            Self::ShutDown => FaultDomain::Server,
+            Self::Caller => "caller",
+            Self::Account => "account",
+            Self::Host => "host",
+            Self::Network => "network",
+            Self::Server => "server",
         }
     }
 }

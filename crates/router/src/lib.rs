@@ -18,8 +18,8 @@ mod random_id;
 pub mod recorder;
 mod router;
 
-pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RouterError};
+pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
 pub use metrics::Metrics;
-pub use model_info::{ModelId, ModelInfo};
+pub use model_info::{ModelId, ModelInfo, ModelSpec, ReasoningSpec};
 pub use random_id::random_id;
 pub use router::{Answer, Caller, Router, WatchedStream};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::error::{ProviderError, RouterError};
@@ -33,22 +34,107 @@ pub trait Provider: Send + Sync {
     /// Its name.
     fn id(&self) -> &ProviderId;
 
-    /// What it runs now.
+    /// What it offers for nothing now.
     async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError>;
 
-    /// Answers a conversation. Faults of the request and a full queue are errors here; what goes
-    /// wrong later is an error in the stream, and its last item.
-    async fn chat(&self, request: &Arc<ChatRequest>) -> Result<AnswerStream, RouterError>;
+    /// What it says of the health of a model, by its own name for it; `None` if it says nothing.
+    async fn endpoint_status(&self, model: &str) -> Result<Option<EndpointStatus>, ProviderError> {
+        let _ = model;
+        Ok(None)
+    }
 
-    /// Continues a text.
-    async fn complete(&self, request: &Arc<CompletionRequest>)
-    -> Result<AnswerStream, RouterError>;
+    /// Answers a conversation with its model `model`.
+    ///
+    /// One that is asked over a network returns when there is something to say: a first word,
+    /// thought or call of a stream, or else the whole answer. Until then every failure is an error
+    /// here, after which somebody else may be asked. What goes wrong later is an error in the
+    /// stream, and its last item.
+    async fn chat(
+        &self,
+        model: &str,
+        request: &Arc<ChatRequest>,
+    ) -> Result<AnswerStream, RouterError>;
+
+    /// Continues a text with its model `model`; likewise.
+    async fn complete(
+        &self,
+        model: &str,
+        request: &Arc<CompletionRequest>,
+    ) -> Result<AnswerStream, RouterError>;
+
+    /// What our account may ask for.
+    fn limits(&self) -> AccountLimits {
+        AccountLimits::default()
+    }
+
+    /// What the provider has said of our account's quotas since this was asked last.
+    fn take_quota_reports(&self) -> Vec<QuotaReport> {
+        Vec::new()
+    }
+
+    /// Asks the provider what our account has left; empty if it does not tell.
+    async fn ask_quota(&self) -> Result<Vec<QuotaReport>, ProviderError> {
+        Ok(Vec::new())
+    }
 
     /// Why it cannot answer at present, if that is known without asking it.
     fn unavailable(&self) -> Option<String>;
 
     /// Requests that run and wait now, and the most there may be, where that is known.
     fn load(&self) -> Option<Load>;
+}
+
+/// What a provider says of the health of a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EndpointStatus {
+    /// Whether it can be called.
+    pub is_up: bool,
+    /// The percentage of requests of the last half hour that were answered.
+    pub uptime_percent: Option<f64>,
+    /// The median time to the first token, in milliseconds.
+    pub first_token_ms: Option<f64>,
+    /// The median of tokens a second.
+    pub tokens_per_second: Option<f64>,
+}
+
+/// What an account at a provider may ask for; `None`: without limit, or unknown. Days are days of
+/// UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Requests within a minute.
+    pub requests_per_minute: Option<u64>,
+    /// Requests within a day.
+    pub requests_per_day: Option<u64>,
+    /// Tokens within a minute.
+    pub tokens_per_minute: Option<u64>,
+    /// Tokens within a day.
+    pub tokens_per_day: Option<u64>,
+}
+
+/// What an account's use is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum QuotaWindow {
+    /// Requests within a minute.
+    RequestsPerMinute,
+    /// Requests within a day.
+    RequestsPerDay,
+    /// Tokens within a minute.
+    TokensPerMinute,
+    /// Tokens within a day.
+    TokensPerDay,
+}
+
+/// What a provider says of a quota of our account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaReport {
+    /// Which.
+    pub window: QuotaWindow,
+    /// How much there is in all.
+    pub limit: Option<u64>,
+    /// How much is left.
+    pub remaining: u64,
+    /// In how long it begins anew.
+    pub resets_in: Option<Duration>,
 }
 
 /// How busy a provider is.
@@ -83,6 +169,12 @@ pub struct Progress {
 /// A step of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnswerEvent {
+    /// More of a stream as the provider sent it: one or several whole `data: …` events of the API
+    /// that was asked, each with its empty line. Never the `[DONE]` at the end.
+    Relayed(Bytes),
+    /// The whole answer as the provider sent it, a JSON object of the API that was asked. Comes only
+    /// if no stream was asked for, and is then the only event before the last.
+    Whole(Bytes),
     /// More of a choice.
     Delta {
         /// Which choice, from 0.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use store::{KeyId, RequestRecord, Store, StoreError, Timestamp};
+use store::{KeyId, RequestRecord, Retention, Store, StoreError, Timestamp};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -22,9 +22,8 @@ const MAX_BATCH: usize = 512;
 /// Attempts to write a batch, and the pause after the first failure.
 const MAX_ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// How often old records are deleted, and how many at once.
+/// How often old records are deleted.
 const CLEANING_INTERVAL: Duration = Duration::from_secs(3600);
-const CLEANING_BATCH: usize = 10_000;
 
 /// Now.
 pub fn now() -> Timestamp {
@@ -150,14 +149,14 @@ impl Writer {
     async fn clean(&self) {
         const DAY_MS: i64 = 24 * 3600 * 1000;
         let before = Timestamp(now().0 - i64::from(self.keep_days) * DAY_MS);
+        let limits = Retention {
+            requests_before: Some(before),
+            ..Retention::default()
+        };
         loop {
-            match self
-                .store
-                .delete_requests_before(before, CLEANING_BATCH)
-                .await
-            {
-                Ok(CLEANING_BATCH) => {}
-                Ok(_) => return,
+            match self.store.prune(&limits).await {
+                Ok(0) => return,
+                Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, "old records could not be deleted");
                     return;

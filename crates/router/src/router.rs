@@ -132,7 +132,12 @@ impl Router {
         watch.record.is_stream = request.is_stream();
         let deployment = watch.fail_on_error(self.find(&request.model))?;
         watch.is_asked(deployment);
-        let stream = watch.fail_on_error(deployment.provider.chat(request).await)?;
+        let stream = watch.fail_on_error(
+            deployment
+                .provider
+                .chat(&deployment.info.provider_name, request)
+                .await,
+        )?;
         Ok(watch.answer("chatcmpl-", deployment, stream))
     }
 
@@ -150,7 +155,12 @@ impl Router {
         watch.record.is_stream = request.is_stream();
         let deployment = watch.fail_on_error(self.find(&request.model))?;
         watch.is_asked(deployment);
-        let stream = watch.fail_on_error(deployment.provider.complete(request).await)?;
+        let stream = watch.fail_on_error(
+            deployment
+                .provider
+                .complete(&deployment.info.provider_name, request)
+                .await,
+        )?;
         Ok(watch.answer("cmpl-", deployment, stream))
     }
 
@@ -241,6 +251,7 @@ impl Router {
                 prompt_tokens: 0,
                 completion_tokens: 0,
                 reasoning_tokens: 0,
+                content: None,
             },
             is_over: false,
         }

@@ -49,7 +49,7 @@ impl BodyReader {
         &self,
         headers: &HeaderMap,
         body: Body,
-        parse: fn(&[u8]) -> Result<T, InvalidRequest>,
+        parse: fn(Bytes) -> Result<T, InvalidRequest>,
     ) -> Result<T, ApiError> {
         let limit = self.max_bytes;
         let declared = headers.get(CONTENT_LENGTH);
@@ -78,11 +78,11 @@ impl BodyReader {
             Err(error) => return Err(ApiError::BodyBroken(error.to_string())),
         };
         if bytes.len() < LARGE_BYTES {
-            return Ok(parse(&bytes)?);
+            return Ok(parse(bytes)?);
         }
         let parsed = tokio::task::spawn_blocking(move || {
             let _room = room;
-            parse(&bytes)
+            parse(bytes)
         });
         let parsed = parsed.await.map_err(|error| {
             let message = format!("the body could not be parsed: {error}");
@@ -115,7 +115,12 @@ pub(crate) async fn discard(mut body: Body) {
 
 /// An answer in JSON.
 pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response {
-    let mut response = Response::new(Body::from(body.to_string()));
+    raw_json_response(status, body.to_string().into())
+}
+
+/// An answer that is JSON already.
+pub(crate) fn raw_json_response(status: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);

@@ -135,7 +135,7 @@ impl IntoResponse for ApiError {
             }
             Self::Router(RouterError::Provider(error)) => {
                 if let Some(after) = error.retry_after {
-                    headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+                    headers.insert(RETRY_AFTER, HeaderValue::from(after.wait.as_secs().max(1)));
                 }
             }
             Self::ShuttingDown => {

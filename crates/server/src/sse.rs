@@ -84,6 +84,7 @@ impl<W: FnMut(AnswerEvent) -> Option<String> + Send + 'static> Events<W> {
                 }
             };
             match item {
+                Some(Ok(AnswerEvent::Relayed(events))) => return Some(events),
                 Some(Ok(event)) => {
                     if let Some(json) = (self.write)(event) {
                         return Some(data(&json));

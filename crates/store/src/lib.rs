@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod api_key;
+mod attempts;
+mod catalog;
 mod connect;
 mod error;
 mod records;
@@ -15,10 +17,19 @@ mod sqlite;
 use async_trait::async_trait;
 
 pub use api_key::{ApiKey, KeyHash};
+pub use attempts::{
+    AttemptRecord, AttemptSum, Counter, FeedbackQuery, FeedbackRecord, FeedbackSum, OutcomeSum,
+    Resolution, SumQuery, Take, Taken,
+};
+pub use catalog::{
+    CatalogUpdate, DeploymentKey, DeploymentRecord, Hour, ModelRecord, Observation, ProviderSync,
+    SpecChange,
+};
 pub use connect::connect;
 pub use error::StoreError;
 pub use records::{
-    KeyId, KeyRecord, NewKey, RequestCursor, RequestQuery, RequestRecord, Timestamp,
+    KeyId, KeyQuota, KeyRecord, KeySettings, NewKey, RequestCursor, RequestQuery, RequestRecord,
+    Timestamp,
 };
 
 /// Keys that a store takes, revoked and expired ones included.
@@ -78,17 +89,188 @@ pub trait Store: Send + Sync {
     /// Requests that match, the newest first; of the same millisecond, the greatest id first.
     async fn requests(&self, query: &RequestQuery) -> Result<Vec<RequestRecord>, StoreError>;
 
-    /// Forgets requests that began before `before`, the oldest first, at most `limit` and
-    /// [`MAX_BATCH`] of them; returns how many. Call it until that is 0.
-    async fn delete_requests_before(
+    /// Replaces the settings of a key.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such key.
+    async fn set_key_settings(
         &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<usize, StoreError>;
+        _id: &KeyId,
+        _settings: &KeySettings,
+    ) -> Result<KeyRecord, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// The whole catalogue: every model and every deployment, also those that are gone.
+    async fn catalog(&self) -> Result<(Vec<ModelRecord>, Vec<DeploymentRecord>), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Writes what a look at a provider found, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_BATCH`] rows of a kind.
+    async fn update_catalog(&self, _update: &CatalogUpdate) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Changes of specifications since `since`, of one model or of all, the newest first, at most
+    /// `limit` and [`MAX_ROWS`].
+    async fn spec_changes(
+        &self,
+        _model: Option<&str>,
+        _since: Timestamp,
+        _limit: usize,
+    ) -> Result<Vec<SpecChange>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// What was seen from hour `from` to before hour `until`, of the deployments of one model or of
+    /// all, by hour and then by deployment.
+    async fn observations(
+        &self,
+        _model: Option<&str>,
+        _from: Hour,
+        _until: Hour,
+    ) -> Result<Vec<Observation>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Notes a look at a provider's list; one row for each provider.
+    async fn record_sync(&self, _sync: &ProviderSync) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// The last look at each provider.
+    async fn syncs(&self) -> Result<Vec<ProviderSync>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Takes a lock that processes which share the database respect, if nobody has it. It is given
+    /// back when what is returned is dropped, and when this process dies.
+    async fn try_lock(&self, _name: &str) -> Result<Option<StoreLock>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Adds attempts and their sums, all or none. An attempt that is there already is left as it
+    /// is and not summed again, so that a batch may be sent again.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_BATCH`].
+    async fn insert_attempts(&self, _attempts: &[AttemptRecord]) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// The attempts of these requests, by request in the order asked and then by number.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_ROWS`] requests.
+    async fn attempts(&self, _request_ids: &[String]) -> Result<Vec<AttemptRecord>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// The newest attempts of a model that answered, at most `limit` and [`MAX_ROWS`]: for
+    /// percentiles of times.
+    async fn answered_attempts(
+        &self,
+        _model: &str,
+        _since: Timestamp,
+        _limit: usize,
+    ) -> Result<Vec<AttemptRecord>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Sums over attempts, by start, deployment and outcome.
+    async fn sum_attempts(&self, _query: &SumQuery) -> Result<Vec<OutcomeSum>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Adds what a user said.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] if its id is there already.
+    async fn insert_feedback(&self, _feedback: &FeedbackRecord) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// What users said, the newest first, at most `limit` and [`MAX_ROWS`].
+    async fn feedback(
+        &self,
+        _query: &FeedbackQuery,
+        _limit: usize,
+    ) -> Result<Vec<FeedbackRecord>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Sums over what users said; by the hour or over the whole span. By hour, model and issue.
+    async fn sum_feedback(
+        &self,
+        _query: &FeedbackQuery,
+        _by_hour: bool,
+    ) -> Result<Vec<FeedbackSum>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Adds to counters, all or none, also if several processes do it at once.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_ROWS`].
+    async fn take(&self, _takes: &[Take]) -> Result<Taken, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// What counters are; 0 for those that are not there.
+    async fn counters(&self, _counters: &[Counter]) -> Result<Vec<u64>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Raises counters to at least these values: somebody else, such as a provider that tells how
+    /// much is left, counted more.
+    async fn raise_counters(&self, _values: &[(Counter, u64)]) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Forgets what is older than its limit, a batch of each kind; returns how many rows. Call it
+    /// until that is 0.
+    async fn prune(&self, _limits: &Retention) -> Result<usize, StoreError> {
+        Err(StoreError::Closed)
+    }
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Writes what is pending and closes. Calls after it fail with [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// Before when what is forgotten; `None`: it is kept for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Requests and their content.
+    pub requests_before: Option<Timestamp>,
+    /// Single attempts. Their sums stay.
+    pub attempts_before: Option<Timestamp>,
+    /// Sums of hours. The sums of days stay.
+    pub hours_before: Option<Timestamp>,
+    /// Observations.
+    pub observations_before: Option<Timestamp>,
+    /// Feedback.
+    pub feedback_before: Option<Timestamp>,
+    /// Counters that began before.
+    pub counters_before: Option<Timestamp>,
+}
+
+/// A lock of [`Store::try_lock`], held until it is dropped.
+pub struct StoreLock {
+    /// Whatever gives it back when dropped.
+    _held: Box<dyn Send + Sync>,
+}
+
+impl StoreLock {
+    /// A lock that is given back when `held` is dropped.
+    pub(crate) fn new(held: impl Send + Sync + 'static) -> Self {
+        Self {
+            _held: Box::new(held),
+        }
+    }
 }

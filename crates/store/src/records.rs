@@ -1,4 +1,4 @@
-//! The rows, as the rest of the program sees them.
+//! The rows of keys and requests, as the rest of the program sees them.
 
 use crate::StoreError;
 use crate::api_key::{KeyHash, random_base62};
@@ -42,6 +42,34 @@ pub struct NewKey {
     pub created_at: Timestamp,
     /// From when on it is refused; `None`: never.
     pub expires_at: Option<Timestamp>,
+    /// What it may do and how it is served.
+    pub settings: KeySettings,
+}
+
+/// What a key may do, and how its requests are served. Changed as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySettings {
+    /// Whether it may manage keys and see everybody's requests.
+    pub is_admin: bool,
+    /// Whether what its requests say is kept with them.
+    pub keeps_content: bool,
+    /// How much it may ask for.
+    pub quota: KeyQuota,
+    /// How its requests are routed: a JSON object whose meaning is the router's matter.
+    pub preferences: Option<String>,
+}
+
+/// How much a key may ask for; `None`: without limit. Days are days of UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyQuota {
+    /// Requests that may begin within a minute.
+    pub requests_per_minute: Option<u32>,
+    /// Requests that may begin within a day.
+    pub requests_per_day: Option<u32>,
+    /// Tokens of prompts and answers within a minute.
+    pub tokens_per_minute: Option<u32>,
+    /// Tokens of prompts and answers within a day.
+    pub tokens_per_day: Option<u32>,
 }
 
 /// A key as it is kept.
@@ -61,6 +89,8 @@ pub struct KeyRecord {
     pub revoked_at: Option<Timestamp>,
     /// When it last opened the door, to about a minute.
     pub last_used_at: Option<Timestamp>,
+    /// What it may do and how it is served.
+    pub settings: KeySettings,
 }
 
 impl KeyRecord {
@@ -99,6 +129,8 @@ pub struct RequestRecord {
     pub completion_tokens: u32,
     /// Tokens of the output that were reasoning.
     pub reasoning_tokens: u32,
+    /// What was asked, as JSON; `None` unless its key keeps content. Kept in a table of its own.
+    pub content: Option<String>,
 }
 
 impl RequestRecord {

@@ -81,16 +81,6 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn delete_requests_before(
-        &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.worker
-            .run(move |connection| requests::delete_before(connection, before, limit))
-            .await
-    }
-
     async fn ping(&self) -> Result<(), StoreError> {
         self.worker
             .run(|connection| requests::probe(connection))

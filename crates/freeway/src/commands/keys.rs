@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use store::{ApiKey, KeyId, KeyRecord, NewKey, Store, StoreError, Timestamp};
+use store::{ApiKey, KeyId, KeyRecord, KeySettings, NewKey, Store, StoreError, Timestamp};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -64,6 +64,7 @@ async fn create(
         hash: secret.hash(),
         created_at: timestamp(now),
         expires_at,
+        settings: KeySettings::default(),
     };
     let store = data_dir::connect(url).await?;
     let key = store
@@ -268,6 +269,7 @@ mod tests {
             expires_at: Some(Timestamp(10)),
             revoked_at: None,
             last_used_at: None,
+            settings: KeySettings::default(),
         };
         assert_eq!(state(&key, Timestamp(9)), "active");
         assert_eq!(state(&key, Timestamp(10)), "expired");

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use engine::{EngineConfig, EngineHandle};
 use router::provider::local::{LocalModel, LocalProvider};
 use router::recorder::{Recorder, now};
-use router::{Metrics, ModelId, ModelInfo, Router};
+use router::{Metrics, ModelId, ModelInfo, ModelSpec, Router};
 use server::{Access, Server};
 use store::Store;
 use time::Date;
@@ -215,12 +215,15 @@ fn model_info(source: &ModelSource, served_name: &str) -> ModelInfo {
         aliases.push(short.to_owned());
     }
     ModelInfo {
+        provider_name: id.clone(),
         id: ModelId(id),
         aliases,
         owned_by: owned_by.to_owned(),
-        created,
-        // The provider knows.
-        context_length: 0,
+        // The provider knows the context.
+        spec: ModelSpec {
+            created: Some(created),
+            ..ModelSpec::default()
+        },
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
@@ -79,6 +80,9 @@ pub struct ChatRequest {
     pub include_reasoning: Option<bool>,
     /// OpenAI's older form of `tools`, which is refused: left out silently it would mislead.
     functions: Option<Vec<Value>>,
+    /// The request as the client sent it, for those who pass it on.
+    #[serde(skip)]
+    pub body: Bytes,
 }
 
 /// `stream_options`.
@@ -243,9 +247,10 @@ impl ChatRequest {
     ///
     /// # Errors
     /// The first fault, with its field.
-    pub fn from_json(body: &[u8]) -> Result<Self, InvalidRequest> {
-        let request: Self = json::from_slice(body)?;
+    pub fn from_json(body: Bytes) -> Result<Self, InvalidRequest> {
+        let mut request: Self = json::from_slice(&body)?;
         request.check()?;
+        request.body = body;
         Ok(request)
     }
 

@@ -136,6 +136,8 @@ impl ChatChunks {
             AnswerEvent::Finished { choice, reason } => {
                 Some(self.choice(choice, DeltaJson::default(), Vec::new(), Some(reason)))
             }
+            // Neither is JSON of ours: whoever writes answers passes them on as they are.
+            AnswerEvent::Relayed(_) | AnswerEvent::Whole(_) => None,
             AnswerEvent::Ended { usage } => {
                 let usage = usage.filter(|_| self.include_usage)?;
                 Some(self.chunk(Vec::new(), Some(usage.into())))
@@ -253,6 +255,7 @@ impl ChatCompletion {
     /// Adds an event.
     pub fn add(&mut self, event: AnswerEvent) {
         match event {
+            AnswerEvent::Relayed(_) | AnswerEvent::Whole(_) => {}
             AnswerEvent::Ended { usage } => self.usage = usage,
             AnswerEvent::Finished { choice, reason } => {
                 choice_at(&mut self.choices, choice).reason = Some(reason)

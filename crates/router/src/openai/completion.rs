@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -66,6 +67,9 @@ pub struct CompletionRequest {
     pub echo: Option<bool>,
     best_of: Option<u32>,
     suffix: Option<String>,
+    /// The request as the client sent it, for those who pass it on.
+    #[serde(skip)]
+    pub body: Bytes,
 }
 
 /// What to continue: texts, or token ids.
@@ -82,9 +86,10 @@ impl CompletionRequest {
     ///
     /// # Errors
     /// The first fault, with its field.
-    pub fn from_json(body: &[u8]) -> Result<Self, InvalidRequest> {
-        let request: Self = json::from_slice(body)?;
+    pub fn from_json(body: Bytes) -> Result<Self, InvalidRequest> {
+        let mut request: Self = json::from_slice(&body)?;
         request.check()?;
+        request.body = body;
         Ok(request)
     }
 
@@ -318,7 +323,7 @@ impl CompletionChunks {
                 Some(self.chunk(Some((choice, &text, logprobs, None)), None))
             }
             // A text has neither reasoning nor calls.
-            AnswerEvent::Delta { .. } => None,
+            AnswerEvent::Delta { .. } | AnswerEvent::Relayed(_) | AnswerEvent::Whole(_) => None,
             AnswerEvent::Finished { choice, reason } => {
                 Some(self.chunk(Some((choice, "", None, Some(reason))), None))
             }
@@ -382,6 +387,7 @@ impl TextCompletion {
     /// Adds an event.
     pub fn add(&mut self, event: AnswerEvent) {
         match event {
+            AnswerEvent::Relayed(_) | AnswerEvent::Whole(_) => {}
             AnswerEvent::Ended { usage } => self.usage = usage,
             AnswerEvent::Finished { choice, reason } => {
                 choice_at(&mut self.choices, choice).reason = Some(reason)

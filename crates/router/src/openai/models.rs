@@ -10,10 +10,10 @@ pub fn model_json(model: &ModelInfo) -> Value {
     json!({
         "id": model.id.0,
         "object": "model",
-        "created": model.created,
+        "created": model.spec.created.unwrap_or(0),
         "owned_by": model.owned_by,
-        "context_length": model.context_length,
-        "max_model_len": model.context_length,
+        "context_length": model.spec.context_length,
+        "max_model_len": model.spec.context_length,
     })
 }
 

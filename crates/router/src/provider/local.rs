@@ -21,7 +21,7 @@ use time::macros::format_description;
 use tokio::sync::Semaphore;
 
 use super::{AnswerStream, Load, Provider, ProviderId};
-use crate::error::{FailureKind, InvalidRequest, ProviderError, RouterError};
+use crate::error::{FailureKind, InvalidRequest, ProviderError, RetryAfter, RouterError};
 use crate::model_info::ModelInfo;
 use crate::openai::{ChatRequest, CompletionPrompt, CompletionRequest};
 use answering::{Answering, Generation};
@@ -67,7 +67,7 @@ struct Prompt {
 impl LocalProvider {
     /// A provider of `model` on `engine`.
     pub fn new(mut model: LocalModel, engine: Arc<dyn TokenEngine>) -> Self {
-        model.info.context_length = engine.max_sequence_len();
+        model.info.spec.context_length = Some(engine.max_sequence_len() as u64);
         Self {
             id: ProviderId("local".to_owned()),
             model,
@@ -184,7 +184,10 @@ impl LocalProvider {
             }
             .into(),
             SubmitError::QueueFull { .. } => ProviderError {
-                retry_after: Some(std::time::Duration::from_secs(1)),
+                retry_after: Some(RetryAfter {
+                    wait: std::time::Duration::from_secs(1),
+                    is_authoritative: false,
+                }),
                 ..ProviderError::new(FailureKind::Overloaded, format!("{name} is busy: {error}"))
             }
             .into(),
@@ -218,7 +221,11 @@ impl Provider for LocalProvider {
         Ok(vec![self.model.info.clone()])
     }
 
-    async fn chat(&self, request: &Arc<ChatRequest>) -> Result<AnswerStream, RouterError> {
+    async fn chat(
+        &self,
+        _model: &str,
+        request: &Arc<ChatRequest>,
+    ) -> Result<AnswerStream, RouterError> {
         self.check_room(request.num_choices() as usize)?;
         let generation = Generation {
             sampling: sampling::of_chat(request, &self.model)?,
@@ -246,6 +253,7 @@ impl Provider for LocalProvider {
 
     async fn complete(
         &self,
+        _model: &str,
         request: &Arc<CompletionRequest>,
     ) -> Result<AnswerStream, RouterError> {
         let num_choices = request.num_choices();

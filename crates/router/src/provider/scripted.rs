@@ -13,7 +13,7 @@ use engine::{
 use harmony::Encoding;
 
 use super::local::{LocalModel, LocalProvider, SamplingDefaults, TokenEngine};
-use crate::model_info::{ModelId, ModelInfo};
+use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 
 /// What happens next in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +84,10 @@ pub fn provider(
     let model = LocalModel {
         info: ModelInfo {
             id: ModelId("test/scripted".to_owned()),
+            provider_name: "test/scripted".to_owned(),
             aliases: vec!["scripted".to_owned()],
             owned_by: "test".to_owned(),
-            created: 0,
-            context_length: 0,
+            spec: ModelSpec::default(),
         },
         encoding,
         sampling: SamplingDefaults::default(),

@@ -69,12 +69,8 @@ impl Store for Flaky {
         self.store.requests(query).await
     }
 
-    async fn delete_requests_before(
-        &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.store.delete_requests_before(before, limit).await
+    async fn prune(&self, limits: &Retention) -> Result<usize, StoreError> {
+        self.store.prune(limits).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -101,6 +97,7 @@ fn record(id: &str, started_at: Timestamp) -> RequestRecord {
         prompt_tokens: 1,
         completion_tokens: 1,
         reasoning_tokens: 0,
+        content: None,
     }
 }
 

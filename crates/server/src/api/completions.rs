@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use router::Caller;
 use router::openai::{CompletionChunks, CompletionRequest, TextCompletion};
+use router::provider::AnswerEvent;
 
-use crate::body::json_response;
+use crate::body::{json_response, raw_json_response};
 use crate::error::ApiError;
 use crate::request_id::RequestId;
 use crate::routes::AppState;
@@ -42,8 +43,15 @@ pub(crate) async fn create(
         ));
     }
     let mut completion = TextCompletion::default();
-    app.each(&mut answer.stream, |event| completion.add(event))
-        .await?;
+    let mut whole = None;
+    app.each(&mut answer.stream, |event| match event {
+        AnswerEvent::Whole(json) => whole = Some(json),
+        event => completion.add(event),
+    })
+    .await?;
+    if let Some(json) = whole {
+        return Ok(raw_json_response(StatusCode::OK, json));
+    }
     let with_logprobs = request.logprobs.is_some();
     let json = completion.into_json(&answer.id, answer.created, &answer.model, with_logprobs);
     Ok(json_response(StatusCode::OK, &json))

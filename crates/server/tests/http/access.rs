@@ -5,7 +5,7 @@ use std::time::Duration;
 use router::recorder::now;
 use serde_json::json;
 use server::ServerConfig;
-use store::{ApiKey, KeyId, NewKey, Store, Timestamp};
+use store::{ApiKey, KeyId, KeySettings, NewKey, Store, Timestamp};
 
 use super::answers::SUM;
 use super::client::{Running, Setup, serving};
@@ -19,6 +19,7 @@ async fn add_key(store: &dyn Store, expires_at: Option<Timestamp>) -> (KeyId, St
         hash: secret.hash(),
         created_at: now(),
         expires_at,
+        settings: KeySettings::default(),
     };
     let record = store.create_key(key).await.unwrap();
     (record.id, secret.expose().to_owned())

@@ -144,6 +144,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
         expires_at: row.get::<_, Option<_>>(4)?.map(Timestamp),
         revoked_at: row.get::<_, Option<_>>(5)?.map(Timestamp),
         last_used_at: row.get::<_, Option<_>>(6)?.map(Timestamp),
+        settings: crate::KeySettings::default(),
     })
 }
 

@@ -113,6 +113,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
         prompt_tokens: row.get(10)?,
         completion_tokens: row.get(11)?,
         reasoning_tokens: row.get(12)?,
+        content: None,
     })
 }
 

@@ -23,6 +23,7 @@ fn new_key() -> NewKey {
         hash: key.hash(),
         created_at: Timestamp(1),
         expires_at: None,
+        settings: crate::KeySettings::default(),
     }
 }
 
@@ -41,6 +42,7 @@ fn request(id: usize, text: &str) -> RequestRecord {
         prompt_tokens: 2,
         completion_tokens: 3,
         reasoning_tokens: 4,
+        content: None,
     }
 }
 
