@@ -9,14 +9,17 @@
 //! all the way down to the engine.
 #![forbid(unsafe_code)]
 
+pub mod breaker;
 mod error;
 mod metrics;
 mod model_info;
 pub mod openai;
 pub mod provider;
+pub mod quota;
 mod random_id;
 pub mod recorder;
 mod router;
+mod wilson;
 
 pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
 pub use metrics::Metrics;
