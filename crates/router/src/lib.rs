@@ -14,6 +14,7 @@ mod error;
 mod metrics;
 mod model_info;
 pub mod openai;
+pub mod policy;
 pub mod provider;
 pub mod quota;
 mod random_id;

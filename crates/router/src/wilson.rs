@@ -9,7 +9,7 @@ const Z: f64 = 1.959_963_984_540_054;
 ///
 /// E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal
 /// of the American Statistical Association 22 (1927).
-pub fn wilson_interval(successes: f64, total: f64) -> Option<(f64, f64)> {
+pub(crate) fn wilson_interval(successes: f64, total: f64) -> Option<(f64, f64)> {
     if total.is_nan() || total <= 0.0 {
         return None;
     }
