@@ -1,7 +1,9 @@
 //! Decides who answers a request, asks them, and keeps what happened.
 //!
+//! * [`catalog`]: what models there are and who has them.
 //! * [`openai`]: the OpenAI API's JSON, both ways; nothing outside of it knows those shapes.
 //! * [`provider`]: who can answer. [`provider::local`] is the engine on this machine.
+//! * [`reliability`]: how often models fail, with what is known and what is not.
 //! * [`Router`]: finds the deployments of a model, asks one, and watches the answer go by.
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
 //!
@@ -10,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod breaker;
+pub mod catalog;
 mod error;
 mod metrics;
 mod model_info;
@@ -19,11 +22,12 @@ pub mod provider;
 pub mod quota;
 mod random_id;
 pub mod recorder;
+pub mod reliability;
 mod router;
 mod wilson;
 
 pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
 pub use metrics::Metrics;
-pub use model_info::{ModelId, ModelInfo, ModelSpec, ReasoningSpec};
+pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use random_id::random_id;
 pub use router::{Answer, Caller, Router, WatchedStream};
