@@ -15,7 +15,7 @@ use std::time::Duration;
 use store::Timestamp;
 
 use crate::error::{FailureKind, FaultDomain, RetryAfter};
-use crate::wilson::wilson_interval;
+use crate::reliability::wilson;
 
 /// Failures in a row that open it.
 const MAX_CONSECUTIVE: u32 = 2;
@@ -58,6 +58,7 @@ enum State {
     Open {
         until: Timestamp,
         why: FailureKind,
+        is_stated: bool,
     },
     HalfOpen {
         num_good: u32,
@@ -80,6 +81,8 @@ pub enum Admission {
         until: Timestamp,
         /// What went wrong last.
         why: FailureKind,
+        /// Whether the host said so; else it is our guess.
+        is_stated: bool,
     },
 }
 
@@ -99,7 +102,15 @@ impl Breaker {
     pub fn admission(&self, now: Timestamp) -> Admission {
         match self.state {
             State::Closed => Admission::Closed,
-            State::Open { until, why } if now < until => Admission::Open { until, why },
+            State::Open {
+                until,
+                why,
+                is_stated,
+            } if now < until => Admission::Open {
+                until,
+                why,
+                is_stated,
+            },
             State::Open { .. } => Admission::HalfOpen,
             State::HalfOpen {
                 probing_since: Some(since),
@@ -108,6 +119,7 @@ impl Breaker {
             } if now.0 < since.0.saturating_add(PROBE_PATIENCE_MS) => Admission::Open {
                 until: Timestamp(since.0.saturating_add(PROBE_PATIENCE_MS)),
                 why,
+                is_stated: false,
             },
             State::HalfOpen { .. } => Admission::HalfOpen,
         }
@@ -179,7 +191,11 @@ impl Breaker {
                 State::Open { until: before, .. } => before.max(until),
                 _ => until,
             };
-            self.state = State::Open { until, why: kind };
+            self.state = State::Open {
+                until,
+                why: kind,
+                is_stated: true,
+            };
             return;
         }
         let opens = match self.state {
@@ -194,6 +210,7 @@ impl Breaker {
             self.state = State::Open {
                 until: later(now, time),
                 why: kind,
+                is_stated: false,
             };
         }
     }
@@ -215,9 +232,9 @@ impl Breaker {
             return false;
         }
         let mask = u32::MAX >> (u32::BITS - self.num_outcomes);
-        let num_good = (self.outcomes & mask).count_ones();
-        let interval = wilson_interval(f64::from(num_good), f64::from(self.num_outcomes));
-        interval.is_some_and(|(_, high)| high < 0.5)
+        let num_bad = (!self.outcomes & mask).count_ones();
+        let rate = wilson(f64::from(num_bad), f64::from(self.num_outcomes));
+        rate.is_some_and(|rate| rate.low > 0.5)
     }
 }
 

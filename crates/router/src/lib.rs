@@ -14,8 +14,10 @@
 pub mod breaker;
 pub mod catalog;
 mod error;
+pub mod health;
 mod metrics;
 mod model_info;
+mod needs;
 pub mod openai;
 pub mod policy;
 pub mod provider;
@@ -24,10 +26,11 @@ mod random_id;
 pub mod recorder;
 pub mod reliability;
 mod router;
-mod wilson;
 
-pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
+pub use error::{
+    Exhausted, FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError,
+};
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use random_id::random_id;
-pub use router::{Answer, Caller, Router, WatchedStream};
+pub use router::{Answer, AttemptSummary, Caller, Router, RouterConfig, WatchedStream};

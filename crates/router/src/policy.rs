@@ -15,10 +15,11 @@
 use store::{DeploymentKey, Timestamp};
 
 use crate::breaker::Admission;
+use crate::catalog::Tier;
 use crate::error::FailureKind;
 use crate::model_info::{ModelId, ModelSpec};
 use crate::quota::QuotaAdmission;
-use crate::wilson::wilson_interval;
+use crate::reliability::wilson;
 
 /// How many outcomes the prior counts as, and which share of them was good.
 const PRIOR_WEIGHT: f64 = 4.0;
@@ -32,17 +33,6 @@ const MIN_PACE: f64 = 0.3;
 const EXPLORED_SAMPLES: f64 = 10.0;
 /// A model with a stated preference is still put behind if it is this unlikely to answer.
 const MIN_RELIABILITY: f64 = 0.3;
-
-/// What a deployment is to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tier {
-    /// Somebody else runs it.
-    Hosted,
-    /// It runs here.
-    Local,
-    /// The demo model that is part of the program.
-    Demo,
-}
 
 /// A deployment that could answer, as things are now.
 #[derive(Clone, Debug)]
@@ -152,6 +142,8 @@ pub enum Exclusion {
         why: FailureKind,
         /// Until when.
         until: Timestamp,
+        /// Whether the host asked for it; else it is our guess.
+        is_stated: bool,
     },
 }
 
@@ -321,16 +313,24 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
         }
     }
     match candidate.breaker {
-        Admission::Open { until, why } => Some(Exclusion::BreakerOpen { why, until }),
+        Admission::Open {
+            until,
+            why,
+            is_stated,
+        } => Some(Exclusion::BreakerOpen {
+            why,
+            until,
+            is_stated,
+        }),
         _ => None,
     }
 }
 
 /// The score of a candidate.
 pub fn score(candidate: &Candidate<'_>) -> Score {
-    let good = candidate.num_good + PRIOR_WEIGHT * PRIOR_SHARE;
+    let bad = candidate.num_bad + PRIOR_WEIGHT * (1.0 - PRIOR_SHARE);
     let total = candidate.num_good + candidate.num_bad + PRIOR_WEIGHT;
-    let reliability = wilson_interval(good, total).map_or(0.0, |(low, _)| low);
+    let reliability = wilson(bad, total).map_or(0.0, |rate| 1.0 - rate.high);
     let first = candidate.first_token_ms.unwrap_or(USUAL_FIRST_TOKEN_MS);
     let rate = candidate
         .tokens_per_second

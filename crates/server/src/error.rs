@@ -8,6 +8,7 @@ use router::{FailureKind, InvalidRequest, RouterError};
 use serde_json::{Value, json};
 
 use crate::body::json_response;
+use crate::routing_headers::name_attempts;
 
 /// Why a request is not answered as asked.
 #[derive(Debug)]
@@ -52,15 +53,7 @@ impl From<InvalidRequest> for ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Router(error) => match error.kind() {
-                FailureKind::InvalidRequest | FailureKind::ContextLengthExceeded => {
-                    StatusCode::BAD_REQUEST
-                }
-                FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
-                FailureKind::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-                FailureKind::Unavailable | FailureKind::ShutDown => StatusCode::SERVICE_UNAVAILABLE,
-                _ => StatusCode::INTERNAL_SERVER_ERROR,
-            },
+            Self::Router(error) => status_of(error.kind()),
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -113,6 +106,35 @@ impl ApiError {
     }
 }
 
+/// The status that says best what the client can do.
+fn status_of(kind: FailureKind) -> StatusCode {
+    match kind {
+        FailureKind::InvalidRequest | FailureKind::ContextLengthExceeded => StatusCode::BAD_REQUEST,
+        FailureKind::ContentRefused => StatusCode::FORBIDDEN,
+        FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
+        FailureKind::Overloaded
+        | FailureKind::RateLimited
+        | FailureKind::CallerQuotaExceeded
+        | FailureKind::AccountRateLimited
+        | FailureKind::AccountQuotaExhausted => StatusCode::TOO_MANY_REQUESTS,
+        FailureKind::Timeout | FailureKind::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
+        FailureKind::Unavailable
+        | FailureKind::ShutDown
+        | FailureKind::PaymentRequired
+        | FailureKind::KeyRejected
+        | FailureKind::DataPolicy => StatusCode::SERVICE_UNAVAILABLE,
+        FailureKind::Network
+        | FailureKind::InvalidResponse
+        | FailureKind::BrokenStream
+        | FailureKind::EmptyAnswer
+        | FailureKind::TruncatedReasoning
+        | FailureKind::LeakedTokens
+        | FailureKind::ToolCallInText
+        | FailureKind::InvalidJson => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 fn unavailable(message: &str) -> Value {
     json!({"error": {
         "message": message,
@@ -133,9 +155,12 @@ impl IntoResponse for ApiError {
             Self::MethodNotAllowed { allowed, .. } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
-            Self::Router(RouterError::Provider(error)) => {
-                if let Some(after) = error.retry_after {
-                    headers.insert(RETRY_AFTER, HeaderValue::from(after.wait.as_secs().max(1)));
+            Self::Router(error) => {
+                if let Some(wait) = error.retry_after() {
+                    headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+                }
+                if let RouterError::Exhausted(exhausted) = error {
+                    name_attempts(headers, None, &exhausted.trail);
                 }
             }
             Self::ShuttingDown => {

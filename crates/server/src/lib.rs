@@ -11,6 +11,7 @@ mod error;
 mod listen;
 mod request_id;
 mod routes;
+mod routing_headers;
 mod socket;
 mod sse;
 

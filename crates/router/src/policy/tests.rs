@@ -268,7 +268,11 @@ fn an_open_breaker_and_an_empty_account_say_until_when() {
     let until = Timestamp(99);
     let mut open = candidate(&world);
     let why = FailureKind::Timeout;
-    open.breaker = Admission::Open { until, why };
+    open.breaker = Admission::Open {
+        until,
+        why,
+        is_stated: true,
+    };
     let mut empty = candidate(&world);
     let window = crate::provider::QuotaWindow::RequestsPerDay;
     empty.quota = QuotaAdmission::UsedUp { window, until };
@@ -331,7 +335,7 @@ proptest! {
                 num_good,
                 num_bad,
                 breaker: match is_open {
-                    true => Admission::Open { until, why: FailureKind::Timeout },
+                    true => Admission::Open { until, why: FailureKind::Timeout, is_stated: false },
                     false => Admission::Closed,
                 },
                 ..candidate(world)
