@@ -56,12 +56,14 @@ macro_rules! store_of_calls {
 store_of_calls! {
     fn create_key(key: NewKey) -> KeyRecord;
     fn key_by_hash(hash: KeyHash) -> Option<KeyRecord>;
+    fn key(id: &KeyId) -> Option<KeyRecord>;
     fn keys() -> Vec<KeyRecord>;
     fn has_active_key(now: Timestamp) -> bool;
     fn revoke_key(id: &KeyId, at: Timestamp) -> KeyRecord;
     fn set_key_settings(id: &KeyId, settings: &KeySettings) -> KeyRecord;
     fn touch_keys(uses: &[(KeyId, Timestamp)]) -> ();
     fn insert_requests(requests: &[RequestRecord]) -> ();
+    fn request(id: &str) -> Option<RequestRecord>;
     fn requests(query: &RequestQuery) -> Vec<RequestRecord>;
     fn catalog() -> (Vec<ModelRecord>, Vec<DeploymentRecord>);
     fn update_catalog(update: &CatalogUpdate) -> ();
@@ -76,6 +78,7 @@ store_of_calls! {
     fn sum_attempts(query: &SumQuery) -> Vec<OutcomeSum>;
     fn insert_feedback(feedback: &FeedbackRecord) -> ();
     fn feedback(query: &FeedbackQuery, limit: usize) -> Vec<FeedbackRecord>;
+    fn feedback_on(request_ids: &[String]) -> Vec<FeedbackRecord>;
     fn sum_feedback(query: &FeedbackQuery, by_hour: bool) -> Vec<FeedbackSum>;
     fn take(takes: &[Take]) -> Taken;
     fn counters(counters: &[Counter]) -> Vec<u64>;
