@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use store::{Counter, DeploymentKey, KeyId, Store, Take, Taken, Timestamp};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::catalog::{Catalog, Model};
+use crate::breaker::Admission;
+use crate::catalog::{Catalog, Model, Tier};
 use crate::error::{Exhausted, FailureKind, FaultDomain, ProviderError, RouterError};
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -374,6 +375,7 @@ impl Router {
             router: self,
             asked,
             needs: &needs,
+            deadline: Instant::now() + self.config.time_budget,
             trail: Vec::new(),
             failed: Vec::new(),
         };
@@ -439,7 +441,15 @@ impl Router {
                     .catalog
                     .active_models()
                     .filter(|model| model.is_chat());
-                add(&mut models.flat_map(|model| table.routes_of(&model.id.0)));
+                let routes = models.flat_map(|model| table.routes_of(&model.id.0));
+                let (demo, mut real): (Vec<_>, Vec<_>) =
+                    routes.partition(|route| route.tier == Tier::Demo);
+                // The demo is for machines that have nothing else: what it says is no answer for
+                // somebody who wanted one of a real model.
+                if real.is_empty() {
+                    real = demo;
+                }
+                add(&mut real.into_iter());
                 if targets.is_empty() {
                     error.get_or_insert_with(nobody_here);
                 }
@@ -537,6 +547,8 @@ struct Chain<'a> {
     router: &'a Router,
     asked: &'a Asked<'a>,
     needs: &'a Needs,
+    /// When there has to be something to say.
+    deadline: Instant,
     trail: Vec<AttemptSummary>,
     /// Who failed and how, each once, with the last failure.
     failed: Vec<(Arc<Route>, RouterError)>,
@@ -552,24 +564,14 @@ impl Chain<'_> {
         is_exploration: bool,
         is_last_chance: bool,
     ) -> Result<Option<Begun>, RouterError> {
-        let budget = self
-            .router
-            .config
-            .time_budget
-            .saturating_sub(watch.elapsed());
-        if budget.is_zero() || self.trail.len() >= self.router.config.max_attempts {
+        if Instant::now() >= self.deadline || self.trail.len() >= self.router.config.max_attempts {
             return Ok(None);
         }
         if self.is_too_short(route) {
             return Ok(None);
         }
         let tokens = self.needs.prompt_tokens;
-        if !is_last_chance
-            && matches!(
-                route.health.admit(now()),
-                crate::breaker::Admission::Open { .. }
-            )
-        {
+        if !is_last_chance && matches!(route.health.admit(now()), Admission::Open { .. }) {
             return Ok(None);
         }
         if !self.router.take_quota(&route.host, tokens).await {
@@ -588,7 +590,7 @@ impl Chain<'_> {
         );
         watch.is_asked(route);
         let deployment = route.label.clone();
-        let error = match timeout(budget, self.asked.ask(route)).await {
+        let error = match timeout_at(self.deadline, self.asked.ask(route)).await {
             Ok(Ok(stream)) => {
                 let failure = None;
                 self.trail.push(AttemptSummary {
@@ -733,7 +735,7 @@ impl Chain<'_> {
 fn is_final(error: &RouterError, route: &Route) -> bool {
     match error {
         // What this machine cannot do a host may.
-        RouterError::Invalid(_) => route.tier == crate::catalog::Tier::Hosted,
+        RouterError::Invalid(_) => route.tier == Tier::Hosted,
         _ => matches!(
             error.kind(),
             FailureKind::InvalidRequest | FailureKind::ContentRefused

@@ -69,11 +69,6 @@ impl Watch {
         }
     }
 
-    /// How long the request has been under way.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
     /// This deployment is asked now.
     pub(super) fn is_asked(&mut self, route: &Route) {
         self.record.deployment = Some(route.label.clone());
