@@ -5,12 +5,14 @@
 //! * [`catalog`]: what models there are and who has them.
 //! * [`Router`]: finds the deployments of a model, asks one, and watches the answer go by.
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
+//! * [`availability`]: when models could be had.
 //! * [`reliability`]: how often models fail, with what is known and what is not.
 //!
 //! A request goes down once and a stream comes up once. Dropping the stream cancels the request,
 //! all the way down to the engine.
 #![forbid(unsafe_code)]
 
+pub mod availability;
 pub mod catalog;
 mod error;
 mod metrics;

@@ -256,7 +256,10 @@ fn a_model_can_do_what_any_of_its_deployments_can() {
     // It stays as long as anybody says no day.
     let both = merged(&[one.clone(), ModelSpec::default()]);
     assert_eq!(both.expiration_date, None);
-    assert_eq!(merged(std::slice::from_ref(&one)).expiration_date, one.expiration_date);
+    assert_eq!(
+        merged(std::slice::from_ref(&one)).expiration_date,
+        one.expiration_date
+    );
     assert_eq!(merged(&[]), ModelSpec::default());
 }
 
