@@ -7,6 +7,7 @@
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
 //! * [`availability`]: when models could be had.
 //! * [`reliability`]: how often models fail, with what is known and what is not.
+//! * [`sync`]: looks at what providers have.
 //!
 //! A request goes down once and a stream comes up once. Dropping the stream cancels the request,
 //! all the way down to the engine.
@@ -23,6 +24,7 @@ mod random_id;
 pub mod recorder;
 pub mod reliability;
 mod router;
+pub mod sync;
 
 pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
 pub use metrics::Metrics;
