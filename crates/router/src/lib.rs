@@ -9,17 +9,23 @@
 //! all the way down to the engine.
 #![forbid(unsafe_code)]
 
+mod caller;
+mod caller_quota;
 mod error;
 mod metrics;
 mod model_info;
 pub mod openai;
+mod preferences;
 pub mod provider;
 mod random_id;
 pub mod recorder;
 mod router;
 
+pub use caller::Caller;
+pub use caller_quota::{AdmitError, CallerQuota, QuotaExceeded, QuotaState, WindowUse, settlement};
 pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelSpec, ReasoningSpec};
+pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, TimeRange, UseCase};
 pub use random_id::random_id;
-pub use router::{Answer, Caller, Router, WatchedStream};
+pub use router::{Answer, Router, WatchedStream};
