@@ -17,6 +17,9 @@ use crate::caller::Caller;
 use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::provider::QuotaWindow;
 
+/// Reports on models that a caller may send within a minute.
+pub const REPORTS_PER_MINUTE: u64 = 60;
+
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
@@ -87,14 +90,16 @@ impl QuotaState {
     }
 }
 
-/// A quota of the caller's key is used up.
+/// A quota of the caller is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this API key has used up its quota of {} {} a {}; it begins anew in {} s",
-    exceeded.limit, unit(exceeded.window), span(exceeded.window), self.retry_after_s()
+    "the quota of {} {what} a {} is used up; it begins anew in {} s",
+    exceeded.limit, span(exceeded.window), self.retry_after_s()
 )]
 pub struct QuotaExceeded {
-    /// Which.
+    /// What is counted, in the plural.
+    pub what: &'static str,
+    /// How far it is used up.
     pub exceeded: WindowUse,
     /// How long it is until there is more.
     pub wait: Duration,
@@ -115,7 +120,7 @@ pub enum AdmitError {
     #[error(transparent)]
     Exceeded(#[from] QuotaExceeded),
     /// What is used cannot be counted, and a limit that is not counted is none.
-    #[error("the quota of this API key cannot be counted: {0}; try again")]
+    #[error("the quota cannot be counted: {0}; try again")]
     Store(#[from] StoreError),
 }
 
@@ -149,13 +154,8 @@ impl CallerQuota {
         let Some((key, mut windows)) = limited(caller, now) else {
             return Ok(None);
         };
-        let exceeded = |mut exceeded: WindowUse, used: u64| {
-            exceeded.used = used;
-            let wait = exceeded.wait(now);
-            AdmitError::Exceeded(QuotaExceeded { exceeded, wait })
-        };
         if let Some(nothing) = windows.iter().find(|one| one.limit == 0) {
-            return Err(exceeded(*nothing, 0));
+            return Err(exceeded(unit(nothing.window), *nothing, now));
         }
         let takes: Vec<_> = windows
             .iter()
@@ -179,7 +179,43 @@ impl CallerQuota {
                 }
                 Ok(Some(QuotaState { windows }))
             }
-            Taken::Refused { index, used } => Err(exceeded(windows[index], used)),
+            Taken::Refused { index, used } => {
+                let window = WindowUse {
+                    used,
+                    ..windows[index]
+                };
+                Err(exceeded(unit(window.window), window, now))
+            }
+        }
+    }
+
+    /// Lets a report of a caller in and counts it: at most [`REPORTS_PER_MINUTE`] of each key, and
+    /// of all together who come without one.
+    ///
+    /// # Errors
+    /// [`AdmitError`].
+    pub async fn admit_report(&self, caller: &Caller, now: Timestamp) -> Result<(), AdmitError> {
+        let name = match &caller.key_id {
+            Some(key) => format!("key:{key}:reports:minute"),
+            None => "keyless:reports:minute".to_owned(),
+        };
+        let start = start(QuotaWindow::RequestsPerMinute, now);
+        let take = Take {
+            counter: Counter { name, start },
+            amount: 1,
+            limit: Some(REPORTS_PER_MINUTE),
+        };
+        match self.store.take(&[take]).await? {
+            Taken::Done(_) => Ok(()),
+            Taken::Refused { used, .. } => {
+                let window = WindowUse {
+                    window: QuotaWindow::RequestsPerMinute,
+                    limit: REPORTS_PER_MINUTE,
+                    used,
+                    resets_at: Timestamp(start.0.saturating_add(MINUTE_MS)),
+                };
+                Err(exceeded("reports", window, now))
+            }
         }
     }
 
@@ -218,6 +254,15 @@ impl CallerQuota {
         }
         Ok(QuotaState { windows })
     }
+}
+
+fn exceeded(what: &'static str, exceeded: WindowUse, now: Timestamp) -> AdmitError {
+    let wait = exceeded.wait(now);
+    AdmitError::Exceeded(QuotaExceeded {
+        what,
+        exceeded,
+        wait,
+    })
 }
 
 /// What to take from the store for the tokens of a request that has ended: for whoever writes in

@@ -22,7 +22,9 @@ pub mod recorder;
 mod router;
 
 pub use caller::Caller;
-pub use caller_quota::{AdmitError, CallerQuota, QuotaExceeded, QuotaState, WindowUse, settlement};
+pub use caller_quota::{
+    AdmitError, CallerQuota, QuotaExceeded, QuotaState, REPORTS_PER_MINUTE, WindowUse, settlement,
+};
 pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelSpec, ReasoningSpec};

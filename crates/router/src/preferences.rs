@@ -179,12 +179,9 @@ impl Preferences {
                 }
                 "excludeModelIds" => preferences.exclude_model_ids = reader.models(name, value),
                 "allowedModels" => {
-                    preferences.allowed_models = Some(reader.models(name, value));
-                    if preferences
-                        .allowed_models
-                        .as_ref()
-                        .is_some_and(Vec::is_empty)
-                    {
+                    let models = reader.models(name, value);
+                    preferences.allowed_models = Some(models).filter(|models| !models.is_empty());
+                    if preferences.allowed_models.is_none() {
                         let advice = "names no model; leave it out if any may be asked";
                         reader.fault(name.clone(), advice);
                     }
@@ -205,14 +202,18 @@ impl Preferences {
         let Some(text) = &settings.preferences else {
             return Self::default();
         };
-        let Ok(json) = serde_json::from_str(text) else {
+        let json = serde_json::from_str(text).unwrap_or(Value::Null);
+        let (mut preferences, _) = Self::read(&json);
+        let is_restricted = json
+            .get("allowedModels")
+            .is_some_and(|list| !list.is_null());
+        let is_damaged =
+            !json.is_object() || (is_restricted && preferences.allowed_models.is_none());
+        if is_damaged {
             tracing::error!("the preferences of a key are damaged; it may ask no model");
-            return Self {
-                allowed_models: Some(Vec::new()),
-                ..Self::default()
-            };
-        };
-        Self::read(&json).0
+            preferences.allowed_models = Some(Vec::new());
+        }
+        preferences
     }
 
     /// The members that are set.
@@ -473,7 +474,12 @@ mod tests {
 
     #[test]
     fn a_restriction_that_cannot_be_read_allows_nothing() {
-        for text in ["{", "{\"allowedModels\": 3}", "{\"allowedModels\": []}"] {
+        for text in [
+            "{",
+            "[]",
+            "{\"allowedModels\": 3}",
+            "{\"allowedModels\": []}",
+        ] {
             let settings = KeySettings {
                 preferences: Some(text.to_owned()),
                 ..KeySettings::default()
@@ -548,8 +554,7 @@ mod tests {
             };
             prop_assert_eq!(&Preferences::of(&settings), &preferences);
             let (_, faults) = Preferences::read(&preferences.to_json());
-            let is_closed = preferences.allowed_models.as_ref().is_some_and(Vec::is_empty);
-            prop_assert_eq!(faults.is_empty(), !is_closed, "{:?}", faults);
+            prop_assert!(faults.is_empty(), "{:?}", faults);
         }
     }
 }

@@ -236,6 +236,17 @@ pub trait Store: Send + Sync {
         Err(StoreError::Closed)
     }
 
+    /// The key of this id, revoked and expired ones included.
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        let keys = self.keys().await?;
+        Ok(keys.into_iter().find(|key| key.id == *id))
+    }
+
+    /// The request of this id.
+    async fn request(&self, _id: &str) -> Result<Option<RequestRecord>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
 

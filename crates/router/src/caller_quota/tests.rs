@@ -194,6 +194,25 @@ async fn servers_that_share_a_store_share_a_quota() {
     assert_eq!(admitted.iter().filter(|&&is_in| is_in).count(), 20);
 }
 
+#[tokio::test]
+async fn reports_are_limited_for_each_key_and_for_all_without_one() {
+    let quota = CallerQuota::new(memory().await);
+    let no_limits = KeyQuota::default();
+    let callers = [
+        caller("key_a", no_limits),
+        caller("key_b", no_limits),
+        Caller::default(),
+    ];
+    for caller in &callers {
+        for _ in 0..REPORTS_PER_MINUTE {
+            quota.admit_report(caller, NOW).await.unwrap();
+        }
+        let error = quota.admit_report(caller, NOW).await.unwrap_err();
+        assert!(error.to_string().contains("60 reports a minute"), "{error}");
+        quota.admit_report(caller, later(53_000)).await.unwrap();
+    }
+}
+
 #[test]
 fn the_window_that_ends_first_is_the_one_to_tell() {
     let window = |window, limit, used| WindowUse {
