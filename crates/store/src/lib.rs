@@ -62,6 +62,9 @@ pub trait Store: Send + Sync {
     /// The key with this hash, revoked and expired ones included.
     async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<KeyRecord>, StoreError>;
 
+    /// The key of this id, revoked and expired ones included.
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError>;
+
     /// All keys, the newest first; of the same millisecond, the greatest id first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
@@ -87,6 +90,9 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::TooMany`] beyond [`MAX_BATCH`].
     async fn insert_requests(&self, requests: &[RequestRecord]) -> Result<(), StoreError>;
+
+    /// The request of this id.
+    async fn request(&self, id: &str) -> Result<Option<RequestRecord>, StoreError>;
 
     /// Requests that match, the newest first; of the same millisecond, the greatest id first.
     async fn requests(&self, query: &RequestQuery) -> Result<Vec<RequestRecord>, StoreError>;
@@ -185,6 +191,13 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Vec<FeedbackRecord>, StoreError>;
 
+    /// What users said of these requests, by request in the order asked and then the oldest first;
+    /// at most [`MAX_ROWS`].
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_ROWS`] requests.
+    async fn feedback_on(&self, request_ids: &[String]) -> Result<Vec<FeedbackRecord>, StoreError>;
+
     /// Sums over what users said; by the hour or over the whole span. By hour, model and issue.
     async fn sum_feedback(
         &self,
@@ -215,17 +228,6 @@ pub trait Store: Send + Sync {
     /// Forgets what is older than its limit, a batch of each kind; returns how many rows. Call it
     /// until that is 0.
     async fn prune(&self, limits: &Retention) -> Result<usize, StoreError>;
-
-    /// The key of this id, revoked and expired ones included.
-    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        let keys = self.keys().await?;
-        Ok(keys.into_iter().find(|key| key.id == *id))
-    }
-
-    /// The request of this id.
-    async fn request(&self, _id: &str) -> Result<Option<RequestRecord>, StoreError> {
-        Err(StoreError::Closed)
-    }
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;

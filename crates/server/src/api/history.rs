@@ -11,8 +11,7 @@ use axum::response::Response;
 use router::{Caller, InvalidRequest};
 use serde_json::{Value, json};
 use store::{
-    AttemptRecord, FeedbackQuery, FeedbackRecord, KeyId, MAX_ROWS, RequestCursor, RequestQuery,
-    RequestRecord, Timestamp,
+    AttemptRecord, FeedbackRecord, KeyId, RequestCursor, RequestQuery, RequestRecord, Timestamp,
 };
 
 use crate::body::json_response;
@@ -51,7 +50,7 @@ async fn page(
 ) -> Result<Response, ApiError> {
     let limit = limit(query)?;
     let query = RequestQuery {
-        key_id: key_id.clone(),
+        key_id,
         after: query.get("before").map(cursor).transpose()?,
         limit,
     };
@@ -62,7 +61,13 @@ async fn page(
         let json = attempt_json(&attempt);
         attempts.entry(attempt.request_id).or_default().push(json);
     }
-    let mut feedback = feedback(app, &requests, key_id).await?;
+    let mut feedback: HashMap<String, Vec<Value>> = HashMap::new();
+    for said in app.store.feedback_on(&ids).await? {
+        let json = feedback_json(&said);
+        if let Some(id) = said.request_id {
+            feedback.entry(id).or_default().push(json);
+        }
+    }
     let next = requests.last().filter(|_| requests.len() == limit);
     let next = next.map(|request| cursor_text(&request.cursor()));
     let requests: Vec<_> = requests
@@ -77,31 +82,6 @@ async fn page(
         StatusCode::OK,
         &json!({"requests": requests, "next": next}),
     ))
-}
-
-/// What was said of these requests, by their ids. Feedback comes after its request; the newest of
-/// it are looked at, as many as the store gives at once.
-async fn feedback(
-    app: &AppState,
-    requests: &[RequestRecord],
-    key_id: Option<KeyId>,
-) -> Result<HashMap<String, Vec<Value>>, ApiError> {
-    let mut by_request: HashMap<String, Vec<Value>> = HashMap::new();
-    let Some(oldest) = requests.last() else {
-        return Ok(by_request);
-    };
-    let query = FeedbackQuery {
-        since: Some(oldest.started_at),
-        key_id,
-        ..FeedbackQuery::default()
-    };
-    for feedback in app.store.feedback(&query, MAX_ROWS).await? {
-        let json = feedback_json(&feedback);
-        if let Some(id) = feedback.request_id {
-            by_request.entry(id).or_default().push(json);
-        }
-    }
-    Ok(by_request)
 }
 
 fn limit(query: &Query<'_>) -> Result<usize, InvalidRequest> {
