@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::caller_quota::QuotaExceeded;
+
 /// Why a request is not answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RouterError {
@@ -16,6 +18,9 @@ pub enum RouterError {
         /// Names that it may have meant, the nearest first.
         similar: Vec<String>,
     },
+    /// The caller's key has used up its quota.
+    #[error(transparent)]
+    QuotaExceeded(#[from] QuotaExceeded),
     /// Those who were asked could not answer.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -37,6 +42,7 @@ impl RouterError {
         match self {
             Self::Invalid(_) => FailureKind::InvalidRequest,
             Self::ModelNotFound { .. } => FailureKind::ModelNotFound,
+            Self::QuotaExceeded(_) => FailureKind::CallerQuotaExceeded,
             Self::Provider(error) => error.kind,
         }
     }

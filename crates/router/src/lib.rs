@@ -14,11 +14,14 @@
 #![forbid(unsafe_code)]
 
 pub mod availability;
+mod caller;
+mod caller_quota;
 pub mod catalog;
 mod error;
 mod metrics;
 mod model_info;
 pub mod openai;
+mod preferences;
 pub mod provider;
 mod random_id;
 pub mod recorder;
@@ -26,8 +29,13 @@ pub mod reliability;
 mod router;
 pub mod sync;
 
+pub use caller::Caller;
+pub use caller_quota::{
+    AdmitError, CallerQuota, QuotaExceeded, QuotaState, REPORTS_PER_MINUTE, WindowUse, settlement,
+};
 pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
+pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, TimeRange, UseCase};
 pub use random_id::random_id;
-pub use router::{Answer, Caller, Router, WatchedStream};
+pub use router::{Answer, Router, WatchedStream};

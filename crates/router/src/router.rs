@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::Stream;
-use store::{KeyId, RequestRecord, Timestamp};
+use store::{RequestRecord, Timestamp};
 
+use crate::caller::Caller;
 use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::metrics::{Metrics, OperationLabels};
 use crate::model_info::ModelInfo;
@@ -24,13 +25,6 @@ const MAX_RECORDED_NAME: usize = 200;
 
 /// The name that leaves the choice of the model to the router.
 const AUTO: &str = "auto";
-
-/// Who sends a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Caller {
-    /// The key it came with; `None` where none is asked for.
-    pub key_id: Option<KeyId>,
-}
 
 /// One model at one provider.
 #[derive(Clone)]

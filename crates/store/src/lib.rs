@@ -62,6 +62,9 @@ pub trait Store: Send + Sync {
     /// The key with this hash, revoked and expired ones included.
     async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<KeyRecord>, StoreError>;
 
+    /// The key of this id, revoked and expired ones included.
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError>;
+
     /// All keys, the newest first; of the same millisecond, the greatest id first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
@@ -87,6 +90,9 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::TooMany`] beyond [`MAX_BATCH`].
     async fn insert_requests(&self, requests: &[RequestRecord]) -> Result<(), StoreError>;
+
+    /// The request of this id.
+    async fn request(&self, id: &str) -> Result<Option<RequestRecord>, StoreError>;
 
     /// Requests that match, the newest first; of the same millisecond, the greatest id first.
     async fn requests(&self, query: &RequestQuery) -> Result<Vec<RequestRecord>, StoreError>;
@@ -184,6 +190,13 @@ pub trait Store: Send + Sync {
         query: &FeedbackQuery,
         limit: usize,
     ) -> Result<Vec<FeedbackRecord>, StoreError>;
+
+    /// What users said of these requests, by request in the order asked and then the oldest first;
+    /// at most [`MAX_ROWS`].
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_ROWS`] requests.
+    async fn feedback_on(&self, request_ids: &[String]) -> Result<Vec<FeedbackRecord>, StoreError>;
 
     /// Sums over what users said; by the hour or over the whole span. By hour, model and issue.
     async fn sum_feedback(

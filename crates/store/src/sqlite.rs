@@ -84,6 +84,13 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        let id = id.clone();
+        self.lookups
+            .run(move |connection| keys::by_id(connection, &id))
+            .await
+    }
+
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         self.pages
             .run(move |connection| keys::all(connection))
@@ -127,6 +134,13 @@ impl Store for SqliteStore {
         let requests = requests.to_vec();
         self.writer
             .run(move |connection| requests::insert(connection, &requests))
+            .await
+    }
+
+    async fn request(&self, id: &str) -> Result<Option<RequestRecord>, StoreError> {
+        let id = id.to_owned();
+        self.lookups
+            .run(move |connection| requests::by_id(connection, &id))
             .await
     }
 
@@ -245,6 +259,18 @@ impl Store for SqliteStore {
         let query = query.clone();
         self.pages
             .run(move |connection| feedback::list(connection, &query, limit))
+            .await
+    }
+
+    async fn feedback_on(&self, request_ids: &[String]) -> Result<Vec<FeedbackRecord>, StoreError> {
+        check_len(
+            "requests whose feedback is read at once",
+            request_ids.len(),
+            MAX_ROWS,
+        )?;
+        let request_ids = request_ids.to_vec();
+        self.pages
+            .run(move |connection| feedback::on_requests(connection, &request_ids))
             .await
     }
 

@@ -17,6 +17,10 @@ pub fn error_body(error: &RouterError) -> Value {
             Some("model"),
             Some("model_not_found"),
         ),
+        RouterError::QuotaExceeded(_) => {
+            let code = FailureKind::CallerQuotaExceeded.as_str();
+            ("rate_limit_error", None, Some(code))
+        }
         RouterError::Provider(provider) => match provider.kind {
             FailureKind::ContextLengthExceeded => (
                 "invalid_request_error",

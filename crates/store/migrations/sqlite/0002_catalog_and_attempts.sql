@@ -152,6 +152,8 @@ CREATE TABLE feedback (
 CREATE INDEX feedback_by_time ON feedback (created_at, id);
 CREATE INDEX feedback_by_model ON feedback (model, created_at, id);
 CREATE INDEX feedback_by_key ON feedback (key_id, created_at, id) WHERE key_id IS NOT NULL;
+CREATE INDEX feedback_by_request ON feedback (request_id, created_at, id)
+    WHERE request_id IS NOT NULL;
 
 CREATE TABLE counters (
     name  TEXT    NOT NULL,

@@ -11,6 +11,10 @@ const INSERT: &str = "\
     INSERT INTO feedback (id, key_id, model, request_id, is_success, issue, details, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
+const ON_REQUEST: &str = "\
+    SELECT id, key_id, model, request_id, is_success, issue, details, created_at
+    FROM feedback WHERE request_id = ?1 ORDER BY created_at, id LIMIT ?2";
+
 pub(super) fn insert(connection: &Connection, feedback: &FeedbackRecord) -> Result<(), StoreError> {
     connection.prepare_cached(INSERT)?.execute(params![
         feedback.id,
@@ -36,6 +40,22 @@ pub(super) fn list(
     let mut statement = connection.prepare_cached(&list_sql(query))?;
     let rows = statement.query_map(&values[..], record)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn on_requests(
+    connection: &Connection,
+    request_ids: &[String],
+) -> Result<Vec<FeedbackRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(ON_REQUEST)?;
+    let mut feedback = Vec::new();
+    for id in request_ids {
+        let room = (MAX_ROWS - feedback.len()) as i64;
+        let rows = statement.query_map(params![id, room], record)?;
+        for row in rows {
+            feedback.push(row?);
+        }
+    }
+    Ok(feedback)
 }
 
 pub(super) fn sum(
@@ -136,7 +156,7 @@ fn feedback_sum(row: &Row<'_>, first: Hour) -> rusqlite::Result<FeedbackSum> {
 #[cfg(test)]
 pub(super) fn queries() -> Vec<String> {
     let mut queries: Vec<_> = all_filters().iter().map(list_sql).collect();
-    queries.push(INSERT.to_owned());
+    queries.extend([INSERT, ON_REQUEST].map(str::to_owned));
     queries
 }
 

@@ -32,6 +32,8 @@ const INSERT: &str = concat!(
 
 const BY_HASH: &str = concat!("SELECT ", columns!(), " FROM api_keys WHERE hash = ?1");
 
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM api_keys WHERE id = ?1");
+
 const ALL: &str = concat!(
     "SELECT ",
     columns!(),
@@ -115,6 +117,11 @@ pub(super) fn by_hash(
 ) -> Result<Option<KeyRecord>, StoreError> {
     let mut statement = connection.prepare_cached(BY_HASH)?;
     Ok(statement.query_one([hash.0], record).optional()?)
+}
+
+pub(super) fn by_id(connection: &Connection, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(BY_ID)?;
+    Ok(statement.query_one([&id.0], record).optional()?)
 }
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<KeyRecord>, StoreError> {
@@ -221,4 +228,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
 }
 
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[COUNT, BY_HASH, ALL, HAS_ACTIVE, REVOKE, SET_SETTINGS, TOUCH];
+pub(super) const QUERIES: &[&str] = &[
+    COUNT,
+    BY_HASH,
+    BY_ID,
+    ALL,
+    HAS_ACTIVE,
+    REVOKE,
+    SET_SETTINGS,
+    TOUCH,
+];

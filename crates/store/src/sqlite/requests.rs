@@ -1,6 +1,6 @@
 //! The tables `requests` and `request_contents`.
 
-use rusqlite::{Connection, Row, ToSql, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, TransactionBehavior, params};
 
 use crate::{KeyId, MAX_ROWS, RequestQuery, RequestRecord, StoreError, Timestamp};
 
@@ -12,6 +12,16 @@ const INSERT: &str = "\
 
 const INSERT_CONTENT: &str = "\
     INSERT INTO request_contents (request_id, content) VALUES (?1, ?2)";
+
+macro_rules! columns {
+    () => {
+        "id, key_id, started_at, operation, requested_model, deployment, outcome, is_stream, \
+         first_token_ms, duration_ms, prompt_tokens, completion_tokens, reasoning_tokens, \
+         (SELECT content FROM request_contents WHERE request_id = id)"
+    };
+}
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id = ?1");
 
 const PROBE: &str = "SELECT EXISTS (SELECT 1 FROM requests)";
 
@@ -49,6 +59,14 @@ pub(super) fn insert(
     Ok(transaction.commit()?)
 }
 
+pub(super) fn by_id(
+    connection: &Connection,
+    id: &str,
+) -> Result<Option<RequestRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(BY_ID)?;
+    Ok(statement.query_one([id], record).optional()?)
+}
+
 pub(super) fn list(
     connection: &Connection,
     query: &RequestQuery,
@@ -79,11 +97,8 @@ fn list_sql(has_key: bool, has_cursor: bool) -> String {
         (true, true) => "WHERE key_id = ? AND (started_at, id) < (?, ?)",
     };
     format!(
-        "SELECT id, key_id, started_at, operation, requested_model, deployment, outcome,
-            is_stream, first_token_ms, duration_ms, prompt_tokens, completion_tokens,
-            reasoning_tokens,
-            (SELECT content FROM request_contents WHERE request_id = id)
-        FROM requests {conditions} ORDER BY started_at DESC, id DESC LIMIT ?"
+        "SELECT {} FROM requests {conditions} ORDER BY started_at DESC, id DESC LIMIT ?",
+        columns!()
     )
 }
 
@@ -117,6 +132,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
 pub(super) fn queries() -> Vec<String> {
     let lists = [(false, false), (true, false), (false, true), (true, true)];
     let mut queries: Vec<_> = lists.into_iter().map(|(k, c)| list_sql(k, c)).collect();
-    queries.extend([INSERT_CONTENT, PROBE].map(str::to_owned));
+    queries.extend([INSERT_CONTENT, BY_ID, PROBE].map(str::to_owned));
     queries
 }

@@ -73,6 +73,36 @@ fn matches(query: &FeedbackQuery, feedback: &FeedbackRecord) -> bool {
 }
 
 #[tokio::test]
+async fn what_was_said_of_a_request_is_found_by_it() {
+    for Subject { name, store, .. } in stores().await {
+        let on = |id: &str, request: Option<&str>, at| FeedbackRecord {
+            request_id: request.map(str::to_owned),
+            ..feedback(id, "a", None, at)
+        };
+        let said = [
+            on("late", Some("req_1"), 20),
+            on("other", Some("req_2"), 5),
+            on("nothing", None, 7),
+            on("early", Some("req_1"), 10),
+        ];
+        for one in &said {
+            store.insert_feedback(one).await.unwrap();
+        }
+        let asked = ["req_2", "req_3", "req_1"].map(str::to_owned);
+        let found = store.feedback_on(&asked).await.unwrap();
+        let found: Vec<_> = found.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(found, ["other", "early", "late"], "{name}");
+        assert_eq!(store.feedback_on(&[]).await.unwrap(), [], "{name}");
+        let too_many = vec![String::new(); MAX_ROWS + 1];
+        let error = store.feedback_on(&too_many).await.unwrap_err();
+        assert!(
+            matches!(error, StoreError::TooMany { .. }),
+            "{name}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn feedback_comes_the_newest_first_by_model_and_by_key() {
     for Subject { name, store, .. } in stores().await {
         let mut all = some();

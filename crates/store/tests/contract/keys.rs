@@ -26,6 +26,25 @@ async fn a_key_is_found_by_its_hash_and_by_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_key_is_found_by_its_id_also_when_it_is_revoked() {
+    for Subject { name, store, .. } in stores().await {
+        let (first, second) = (new_key("laptop", 10), new_key("phone", 20));
+        store.create_key(first.clone()).await.unwrap();
+        store.create_key(second.clone()).await.unwrap();
+        let revoked = store.revoke_key(&second.id, Timestamp(30)).await.unwrap();
+        let found = store.key(&first.id).await.unwrap();
+        assert_eq!(found, Some(unused(&first)), "{name}");
+        assert_eq!(
+            store.key(&second.id).await.unwrap(),
+            Some(revoked),
+            "{name}"
+        );
+        let unknown = KeyId("key_unknown".to_owned());
+        assert_eq!(store.key(&unknown).await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_id_or_a_hash_that_is_there_already_is_refused_and_changes_nothing() {
     for Subject { name, store, .. } in stores().await {
         let key = new_key("first", 10);

@@ -23,6 +23,24 @@ async fn a_batch_of_requests_may_be_sent_again() {
 }
 
 #[tokio::test]
+async fn a_request_is_found_by_its_id_with_its_content() {
+    for Subject { name, store, .. } in stores().await {
+        let kept = RequestRecord {
+            content: Some("{}".to_owned()),
+            key_id: Some(KeyId("key_mine".to_owned())),
+            ..request("b", 2)
+        };
+        let batch = [request("a", 1), kept.clone()];
+        store.insert_requests(&batch).await.unwrap();
+        for expected in batch {
+            let found = store.request(&expected.id).await.unwrap();
+            assert_eq!(found, Some(expected), "{name}");
+        }
+        assert_eq!(store.request("c").await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_that_is_too_large_is_refused_whole_and_the_largest_is_taken() {
     for Subject { name, store, .. } in stores().await {
         let mut batch: Vec<_> = (0..=MAX_BATCH)
