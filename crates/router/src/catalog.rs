@@ -27,7 +27,7 @@ pub(crate) use merge::merged_spec;
 pub(crate) use stored::{StoredDeployment, StoredModel, StoredStatus};
 
 /// The snapshot. Everything in it is in the order of the ids.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalog {
     models: Vec<Model>,
     names: lookup::Names,

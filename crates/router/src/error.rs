@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::caller_quota::QuotaExceeded;
 use crate::policy::Exclusion;
 use crate::router::AttemptSummary;
 
@@ -31,6 +32,9 @@ pub enum RouterError {
         /// Whether somebody offered it once.
         was_offered: bool,
     },
+    /// The caller's key has used up its quota.
+    #[error(transparent)]
+    QuotaExceeded(#[from] QuotaExceeded),
     /// The one who was asked could not answer.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -117,6 +121,7 @@ impl RouterError {
             Self::Invalid(_) => FailureKind::InvalidRequest,
             Self::ModelNotFound { .. } => FailureKind::ModelNotFound,
             Self::NotOffered { .. } => FailureKind::ModelNotFound,
+            Self::QuotaExceeded(_) => FailureKind::CallerQuotaExceeded,
             Self::Provider(error) => error.kind,
             Self::Exhausted(exhausted) => exhausted.kind,
         }

@@ -12,10 +12,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use store::{Counter, DeploymentKey, KeyId, Store, Take, Taken, Timestamp};
+use store::{Counter, DeploymentKey, Store, Take, Taken, Timestamp};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::breaker::Admission;
+use crate::caller::Caller;
 use crate::catalog::{Catalog, Model, Tier};
 use crate::error::{Exhausted, FailureKind, FaultDomain, ProviderError, RouterError};
 use crate::health::Health;
@@ -44,13 +45,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// How long the store may take to count a request against an account's quota. The count in memory
 /// holds when it takes longer.
 const STORE_PATIENCE: Duration = Duration::from_millis(250);
-
-/// Who sends a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Caller {
-    /// The key it came with; `None` where none is asked for.
-    pub key_id: Option<KeyId>,
-}
 
 /// How to route.
 #[derive(Clone, Debug, PartialEq)]

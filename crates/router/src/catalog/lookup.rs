@@ -25,7 +25,7 @@ enum Rank {
 }
 
 /// Names in small letters to the models that have them, the best rank first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Names(HashMap<String, Vec<(Rank, usize)>>);
 
 impl Names {

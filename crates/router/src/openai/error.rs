@@ -22,6 +22,7 @@ pub fn error_body(error: &RouterError) -> Value {
             Some("model"),
             Some("model_not_offered"),
         ),
+        RouterError::QuotaExceeded(_) => of_kind(FailureKind::CallerQuotaExceeded, None),
         RouterError::Provider(provider) => of_kind(provider.kind, provider.param),
         RouterError::Exhausted(exhausted) => of_kind(exhausted.kind, None),
     };
@@ -60,9 +61,10 @@ fn of_kind(
         FailureKind::ContextLengthExceeded => ("invalid_request_error", param, word),
         FailureKind::InvalidRequest => ("invalid_request_error", param, None),
         FailureKind::ContentRefused => ("invalid_request_error", None, Some("content_filter")),
-        FailureKind::Overloaded => ("rate_limit_error", None, word),
+        FailureKind::Overloaded | FailureKind::CallerQuotaExceeded => {
+            ("rate_limit_error", None, word)
+        }
         FailureKind::RateLimited
-        | FailureKind::CallerQuotaExceeded
         | FailureKind::AccountRateLimited
         | FailureKind::AccountQuotaExhausted => {
             ("rate_limit_error", None, Some("rate_limit_exceeded"))

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use futures_util::Stream;
 use store::RequestRecord;
 
-use super::Caller;
 use super::attempt::Attempt;
 use super::table::Route;
+use crate::caller::Caller;
 use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::metrics::{Metrics, OperationLabels};
 use crate::provider::{AnswerEvent, AnswerStream, Progress};

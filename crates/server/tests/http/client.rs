@@ -189,6 +189,20 @@ impl Running {
         self.post("/v1/chat/completions", body).await
     }
 
+    /// Waits until so many requests are in the log.
+    pub(crate) async fn until_recorded(&self, count: usize) {
+        let query = RequestQuery {
+            limit: 1000,
+            ..RequestQuery::default()
+        };
+        soon(async {
+            while self.store.requests(&query).await.unwrap().len() != count {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// Waits until so many requests are in flight.
     pub(crate) async fn until_in_flight(&self, count: usize) {
         use router::provider::local::TokenEngine;
