@@ -1,7 +1,8 @@
 //! Decides who answers a request, asks them, and keeps what happened.
 //!
 //! * [`openai`]: the OpenAI API's JSON, both ways; nothing outside of it knows those shapes.
-//! * [`provider`]: who can answer. [`provider::local`] is the engine on this machine.
+//! * [`provider`]: who can answer. [`provider::local`] is the engine on this machine,
+//!   [`provider::upstream`] whoever is asked over HTTP: a row of [`config`], known ones in [`presets`].
 //! * [`Router`]: finds the deployments of a model, asks one, and watches the answer go by.
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
 //!
@@ -9,10 +10,12 @@
 //! all the way down to the engine.
 #![forbid(unsafe_code)]
 
+pub mod config;
 mod error;
 mod metrics;
 mod model_info;
 pub mod openai;
+pub mod presets;
 pub mod provider;
 mod random_id;
 pub mod recorder;

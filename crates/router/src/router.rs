@@ -348,7 +348,7 @@ impl Stream for WatchedStream {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = self.stream.as_mut().poll_next(context);
         let failure = match &item {
-            Poll::Ready(Some(Ok(AnswerEvent::Ended { .. }))) => None,
+            Poll::Ready(Some(Ok(AnswerEvent::Ended { fault, .. }))) => *fault,
             Poll::Ready(Some(Err(error))) => Some(error.kind),
             // A stream that ends without saying so was cut off.
             Poll::Ready(None) => Some(FailureKind::Internal),
