@@ -10,6 +10,8 @@ use crate::error::BoxError;
 pub(super) enum Failure {
     /// The connection broke before anything was committed, or the call may be made twice.
     Lost(BoxError),
+    /// The connection broke when it was about to be done, and it may not be done twice.
+    LostAtTheEnd(BoxError),
     /// Anything else.
     Refused(StoreError),
 }
@@ -65,7 +67,7 @@ fn is_io(error: &Error) -> bool {
 /// done, so that nobody may try again.
 pub(super) async fn commit(transaction: Transaction<'_>) -> Result<(), Failure> {
     match transaction.commit().await.map_err(Failure::from) {
-        Err(Failure::Lost(error)) => Err(Failure::Refused(StoreError::Database(error))),
+        Err(Failure::Lost(error)) => Err(Failure::LostAtTheEnd(error)),
         result => result,
     }
 }

@@ -134,7 +134,7 @@ impl Connections {
 
     fn told<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
         result.map_err(|failure| match failure {
-            Failure::Lost(source) => self.unreachable(source),
+            Failure::Lost(source) | Failure::LostAtTheEnd(source) => self.unreachable(source),
             Failure::Refused(error) => error,
         })
     }
