@@ -78,9 +78,8 @@ pub struct ListedModel {
 pub enum ModelList {
     /// `GET /models` in OpenRouter's form, with prices and specifications.
     OpenRouter,
-    /// `GET /models` in OpenAI's form, which has names only. These names mean these models; any
-    /// other is its own.
-    OpenAi(Vec<ListedModel>),
+    /// `GET /models` in OpenAI's form, without prices.
+    OpenAi,
     /// It is not asked: these.
     Fixed(Vec<ListedModel>),
 }
@@ -88,11 +87,9 @@ pub enum ModelList {
 /// What of a list is free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FreeRule {
-    /// What has a price of zero for everything that has a price.
-    ZeroPrices,
-    /// Everything.
-    Everything,
-    /// What has one of these names at the provider.
+    /// What the list says: with prices, what has none but zero; without, everything.
+    AsListed,
+    /// Of that, what has one of these names at the provider.
     Named(Vec<String>),
 }
 
@@ -229,8 +226,8 @@ impl ProviderConfig {
             api_key: None,
             headers: Vec::new(),
             limits: AccountLimits::default(),
-            list: ModelList::OpenAi(Vec::new()),
-            free: FreeRule::Everything,
+            list: ModelList::OpenAi,
+            free: FreeRule::AsListed,
             trains_on_prompts: None,
             dialect: Dialect::default(),
             timeouts: Timeouts::default(),

@@ -32,9 +32,9 @@ pub struct Preset {
     pub limits: AccountLimits,
     /// How its list is read.
     list: PresetList,
-    /// What of the list is free; empty: what has no price, or everything where there are no prices.
+    /// What of the list is free; empty: as it says itself.
     free: &'static [&'static str],
-    /// Names at the host and everywhere, where they differ.
+    /// Names at the host and everywhere, where they are all there is.
     names: &'static [(&'static str, &'static str)],
     /// Further headers.
     headers: &'static [(&'static str, &'static str)],
@@ -48,7 +48,6 @@ pub struct Preset {
 enum PresetList {
     OpenRouter,
     OpenAi,
-    /// The names are all there is.
     Fixed,
 }
 
@@ -92,11 +91,6 @@ const LOCAL: Preset = Preset {
 };
 
 const GPT_OSS: &[&str] = &["openai/gpt-oss-20b", "openai/gpt-oss-120b"];
-const OLLAMA_NAMES: &[(&str, &str)] = &[
-    ("gpt-oss:20b", "openai/gpt-oss-20b"),
-    ("gpt-oss:120b", "openai/gpt-oss-120b"),
-    ("gpt-oss:latest", "openai/gpt-oss-20b"),
-];
 
 /// Every host that is known.
 pub const PRESETS: &[Preset] = &[
@@ -190,7 +184,6 @@ pub const PRESETS: &[Preset] = &[
             requests_per_minute: Some(20),
             ..NO_LIMITS
         },
-        names: OLLAMA_NAMES,
         dialect: Dialect {
             max_tokens: MaxTokensName::MaxTokens,
             ..PLAIN
@@ -236,7 +229,6 @@ pub const PRESETS: &[Preset] = &[
             tokens_per_day: Some(1_000_000),
             ..NO_LIMITS
         },
-        names: &[("gpt-oss-120b", "openai/gpt-oss-120b")],
         dialect: Dialect {
             rate_headers: Some(RateHeaders {
                 requests: QuotaWindow::RequestsPerDay,
@@ -252,7 +244,6 @@ pub const PRESETS: &[Preset] = &[
         name: "Ollama Cloud",
         base_url: "https://ollama.com/v1",
         key_variable: Some("OLLAMA_API_KEY"),
-        names: OLLAMA_NAMES,
         dialect: Dialect {
             max_tokens: MaxTokensName::MaxTokens,
             ..PLAIN
@@ -264,7 +255,6 @@ pub const PRESETS: &[Preset] = &[
         id: "ollama",
         name: "Ollama",
         base_url: "http://127.0.0.1:11434/v1",
-        names: OLLAMA_NAMES,
         dialect: Dialect {
             max_tokens: MaxTokensName::MaxTokens,
             ..PLAIN
@@ -362,13 +352,12 @@ impl Preset {
             limits: self.limits,
             list: match self.list {
                 PresetList::OpenRouter => ModelList::OpenRouter,
-                PresetList::OpenAi => ModelList::OpenAi(names.collect()),
+                PresetList::OpenAi => ModelList::OpenAi,
                 PresetList::Fixed => ModelList::Fixed(names.collect()),
             },
-            free: match (self.list, self.free) {
-                (PresetList::OpenRouter, _) => FreeRule::ZeroPrices,
-                (_, []) => FreeRule::Everything,
-                (_, names) => FreeRule::Named(names.iter().map(owned).collect()),
+            free: match self.free {
+                [] => FreeRule::AsListed,
+                names => FreeRule::Named(names.iter().map(owned).collect()),
             },
             trains_on_prompts: self.is_local.then_some(false),
             dialect: self.dialect,

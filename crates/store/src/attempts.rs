@@ -57,7 +57,8 @@ pub struct OutcomeSum {
     pub model: String,
     /// The deployment.
     pub deployment: DeploymentKey,
-    /// The beginning of the span that this is the sum of.
+    /// The beginning of the minute, hour or day that this is the sum of. Of the whole span where it
+    /// begins, [`Timestamp::default`] if that is ever.
     pub start: Timestamp,
     /// How they ended.
     pub outcome: String,
@@ -84,7 +85,9 @@ pub enum Resolution {
 ///
 /// Single attempts are kept for a while, sums of hours longer, sums of days for ever. A span that
 /// begins within an hour is summed exactly as long as its attempts are there, else from the hour on
-/// that it begins in.
+/// that it begins in, and if the sums of hours are gone, too, from the day on. It ends likewise.
+/// What is no longer there as finely as it is asked for, is left out: minutes without attempts, and
+/// hours of which only the day is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SumQuery {
     /// From when on; `None`: since ever.
@@ -123,13 +126,13 @@ pub struct FeedbackRecord {
 pub struct FeedbackSum {
     /// The id of the model.
     pub model: String,
-    /// The hour, if asked for by the hour; else the first one of the span.
+    /// The hour, if asked for by the hour; else the first one of the span, and 0 if that is ever.
     pub hour: Hour,
     /// What went wrong; `None`: it answered.
     pub issue: Option<String>,
     /// How often.
     pub count: u64,
-    /// From how many keys.
+    /// From how many keys; what came without a key is not among them.
     pub num_reporters: u64,
 }
 

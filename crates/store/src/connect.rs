@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::sqlite::SqliteStore;
 use crate::{Store, StoreError};
 
-/// Where a store is.
+/// Where a store in SQLite is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
-    /// SQLite in memory, forgotten when the store is dropped.
-    SqliteMemory,
-    /// A SQLite file.
-    SqliteFile(PathBuf),
+pub(crate) enum SqliteLocation {
+    /// In memory, forgotten when the store is dropped.
+    Memory,
+    /// In a file.
+    File(PathBuf),
 }
 
 /// Opens the store at `url`: `sqlite:PATH`, or `sqlite::memory:` for one that is forgotten when it
@@ -23,11 +23,11 @@ pub(crate) enum Location {
 /// [`StoreError::InvalidUrl`], [`StoreError::NotAFile`], [`StoreError::CannotOpen`],
 /// [`StoreError::ForeignFile`] and [`StoreError::NewerSchema`].
 pub async fn connect(url: &str) -> Result<Arc<dyn Store>, StoreError> {
-    let location = Location::parse(url)?;
+    let location = SqliteLocation::parse(url)?;
     Ok(Arc::new(SqliteStore::open(location).await?))
 }
 
-impl Location {
+impl SqliteLocation {
     fn parse(url: &str) -> Result<Self, StoreError> {
         let invalid = |problem: String| Err(StoreError::InvalidUrl { problem });
         if url.trim().is_empty() {
@@ -43,7 +43,7 @@ impl Location {
             return invalid(format!("{}: is no database known here", shortened(scheme)));
         }
         if path == ":memory:" {
-            return Ok(Location::SqliteMemory);
+            return Ok(SqliteLocation::Memory);
         }
         if path.is_empty() {
             return invalid("sqlite: names no file".to_owned());
@@ -68,7 +68,7 @@ impl Location {
         if path.ends_with(['/', MAIN_SEPARATOR]) {
             return Err(StoreError::NotAFile { path: path.into() });
         }
-        Ok(Location::SqliteFile(path.into()))
+        Ok(SqliteLocation::File(path.into()))
     }
 }
 
@@ -88,9 +88,9 @@ mod tests {
 
     #[test]
     fn a_url_is_a_scheme_and_a_path() {
-        let file = |path: &str| Location::SqliteFile(path.into());
+        let file = |path: &str| SqliteLocation::File(path.into());
         for (url, location) in [
-            ("sqlite::memory:", Location::SqliteMemory),
+            ("sqlite::memory:", SqliteLocation::Memory),
             ("sqlite:freeway.db", file("freeway.db")),
             ("sqlite:/var/lib/freeway.db", file("/var/lib/freeway.db")),
             ("sqlite:///var/lib/a.db", file("///var/lib/a.db")),
@@ -98,7 +98,7 @@ mod tests {
             ("sqlite:file:a?mode=ro", file("file:a?mode=ro")),
             ("sqlite:with space.db", file("with space.db")),
         ] {
-            assert_eq!(Location::parse(url).unwrap(), location, "{url}");
+            assert_eq!(SqliteLocation::parse(url).unwrap(), location, "{url}");
         }
     }
 
@@ -116,7 +116,7 @@ mod tests {
             ("sqlite:~/freeway.db", "$HOME"),
             ("sqlite://freeway.db", "without //"),
         ] {
-            let error = Location::parse(url).unwrap_err();
+            let error = SqliteLocation::parse(url).unwrap_err();
             assert!(
                 matches!(error, StoreError::InvalidUrl { .. }),
                 "{url}: {error:?}"
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn long_text_is_not_repeated_whole() {
-        let message = Location::parse(&"é".repeat(100_000))
+        let message = SqliteLocation::parse(&"é".repeat(100_000))
             .unwrap_err()
             .to_string();
         assert!(message.len() < 500, "{}", message.len());

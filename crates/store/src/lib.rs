@@ -10,9 +10,11 @@ mod api_key;
 mod attempts;
 mod catalog;
 mod connect;
+mod counting;
 mod error;
 mod records;
 mod sqlite;
+mod sums;
 
 use async_trait::async_trait;
 
@@ -60,6 +62,9 @@ pub trait Store: Send + Sync {
     /// The key with this hash, revoked and expired ones included.
     async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<KeyRecord>, StoreError>;
 
+    /// The key of this id, revoked and expired ones included.
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError>;
+
     /// All keys, the newest first; of the same millisecond, the greatest id first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
@@ -86,6 +91,9 @@ pub trait Store: Send + Sync {
     /// [`StoreError::TooMany`] beyond [`MAX_BATCH`].
     async fn insert_requests(&self, requests: &[RequestRecord]) -> Result<(), StoreError>;
 
+    /// The request of this id.
+    async fn request(&self, id: &str) -> Result<Option<RequestRecord>, StoreError>;
+
     /// Requests that match, the newest first; of the same millisecond, the greatest id first.
     async fn requests(&self, query: &RequestQuery) -> Result<Vec<RequestRecord>, StoreError>;
 
@@ -95,152 +103,161 @@ pub trait Store: Send + Sync {
     /// [`StoreError::NotFound`] if there is no such key.
     async fn set_key_settings(
         &self,
-        _id: &KeyId,
-        _settings: &KeySettings,
-    ) -> Result<KeyRecord, StoreError> {
-        Err(StoreError::Closed)
-    }
+        id: &KeyId,
+        settings: &KeySettings,
+    ) -> Result<KeyRecord, StoreError>;
 
-    /// The whole catalogue: every model and every deployment, also those that are gone.
-    async fn catalog(&self) -> Result<(Vec<ModelRecord>, Vec<DeploymentRecord>), StoreError> {
-        Err(StoreError::Closed)
-    }
+    /// The whole catalogue: every model and every deployment, also those that are gone. By id, and
+    /// by provider and name.
+    async fn catalog(&self) -> Result<(Vec<ModelRecord>, Vec<DeploymentRecord>), StoreError>;
 
-    /// Writes what a look at a provider found, all or none.
+    /// Writes what a look at a provider found, all or none, one row after the other.
     ///
     /// # Errors
     /// [`StoreError::TooMany`] beyond [`MAX_BATCH`] rows of a kind.
-    async fn update_catalog(&self, _update: &CatalogUpdate) -> Result<(), StoreError> {
-        Err(StoreError::Closed)
-    }
+    async fn update_catalog(&self, update: &CatalogUpdate) -> Result<(), StoreError>;
 
-    /// Changes of specifications since `since`, of one model or of all, the newest first, at most
-    /// `limit` and [`MAX_ROWS`].
+    /// Changes of specifications since `since`, of one model or of all, the newest first and of the
+    /// same millisecond the last written, at most `limit` and [`MAX_ROWS`].
     async fn spec_changes(
         &self,
-        _model: Option<&str>,
-        _since: Timestamp,
-        _limit: usize,
-    ) -> Result<Vec<SpecChange>, StoreError> {
-        Err(StoreError::Closed)
-    }
+        model: Option<&str>,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<SpecChange>, StoreError>;
 
     /// What was seen from hour `from` to before hour `until`, of the deployments of one model or of
     /// all, by hour and then by deployment.
     async fn observations(
         &self,
-        _model: Option<&str>,
-        _from: Hour,
-        _until: Hour,
-    ) -> Result<Vec<Observation>, StoreError> {
-        Err(StoreError::Closed)
-    }
+        model: Option<&str>,
+        from: Hour,
+        until: Hour,
+    ) -> Result<Vec<Observation>, StoreError>;
 
-    /// Notes a look at a provider's list; one row for each provider.
-    async fn record_sync(&self, _sync: &ProviderSync) -> Result<(), StoreError> {
-        Err(StoreError::Closed)
-    }
+    /// Notes a look at a provider's list; one row for each provider. A look that failed, without a
+    /// time of success, leaves the last one.
+    async fn record_sync(&self, sync: &ProviderSync) -> Result<(), StoreError>;
 
-    /// The last look at each provider.
-    async fn syncs(&self) -> Result<Vec<ProviderSync>, StoreError> {
-        Err(StoreError::Closed)
-    }
+    /// The last look at each provider, by provider.
+    async fn syncs(&self) -> Result<Vec<ProviderSync>, StoreError>;
 
     /// Takes a lock that processes which share the database respect, if nobody has it. It is given
-    /// back when what is returned is dropped, and when this process dies.
-    async fn try_lock(&self, _name: &str) -> Result<Option<StoreLock>, StoreError> {
-        Err(StoreError::Closed)
-    }
+    /// back when what is returned is dropped, and when this process dies; on another machine that is
+    /// seen a moment later.
+    async fn try_lock(&self, name: &str) -> Result<Option<StoreLock>, StoreError>;
 
     /// Adds attempts and their sums, all or none. An attempt that is there already is left as it
     /// is and not summed again, so that a batch may be sent again.
     ///
     /// # Errors
     /// [`StoreError::TooMany`] beyond [`MAX_BATCH`].
-    async fn insert_attempts(&self, _attempts: &[AttemptRecord]) -> Result<(), StoreError> {
-        Err(StoreError::Closed)
-    }
+    async fn insert_attempts(&self, attempts: &[AttemptRecord]) -> Result<(), StoreError>;
 
     /// The attempts of these requests, by request in the order asked and then by number.
     ///
     /// # Errors
     /// [`StoreError::TooMany`] beyond [`MAX_ROWS`] requests.
-    async fn attempts(&self, _request_ids: &[String]) -> Result<Vec<AttemptRecord>, StoreError> {
-        Err(StoreError::Closed)
-    }
+    async fn attempts(&self, request_ids: &[String]) -> Result<Vec<AttemptRecord>, StoreError>;
 
-    /// The newest attempts of a model that answered, at most `limit` and [`MAX_ROWS`]: for
-    /// percentiles of times.
+    /// The newest attempts of a model that answered, since `since`, at most `limit` and
+    /// [`MAX_ROWS`]: for percentiles of times. The newest first; of the same millisecond, the
+    /// greatest request and number first.
     async fn answered_attempts(
         &self,
-        _model: &str,
-        _since: Timestamp,
-        _limit: usize,
-    ) -> Result<Vec<AttemptRecord>, StoreError> {
-        Err(StoreError::Closed)
-    }
+        model: &str,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<AttemptRecord>, StoreError>;
 
     /// Sums over attempts, by start, deployment and outcome.
-    async fn sum_attempts(&self, _query: &SumQuery) -> Result<Vec<OutcomeSum>, StoreError> {
-        Err(StoreError::Closed)
-    }
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] for a span of more than six hours by the minute, or one without a
+    /// beginning. One without an end has six hours then.
+    async fn sum_attempts(&self, query: &SumQuery) -> Result<Vec<OutcomeSum>, StoreError>;
 
     /// Adds what a user said.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] if its id is there already.
-    async fn insert_feedback(&self, _feedback: &FeedbackRecord) -> Result<(), StoreError> {
-        Err(StoreError::Closed)
-    }
+    async fn insert_feedback(&self, feedback: &FeedbackRecord) -> Result<(), StoreError>;
 
-    /// What users said, the newest first, at most `limit` and [`MAX_ROWS`].
+    /// What users said, the newest first, at most `limit` and [`MAX_ROWS`]; of the same
+    /// millisecond, the greatest id first.
     async fn feedback(
         &self,
-        _query: &FeedbackQuery,
-        _limit: usize,
-    ) -> Result<Vec<FeedbackRecord>, StoreError> {
-        Err(StoreError::Closed)
-    }
+        query: &FeedbackQuery,
+        limit: usize,
+    ) -> Result<Vec<FeedbackRecord>, StoreError>;
+
+    /// What users said of these requests, by request in the order asked and then the oldest first;
+    /// at most [`MAX_ROWS`].
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_ROWS`] requests.
+    async fn feedback_on(&self, request_ids: &[String]) -> Result<Vec<FeedbackRecord>, StoreError>;
 
     /// Sums over what users said; by the hour or over the whole span. By hour, model and issue.
     async fn sum_feedback(
         &self,
-        _query: &FeedbackQuery,
-        _by_hour: bool,
-    ) -> Result<Vec<FeedbackSum>, StoreError> {
-        Err(StoreError::Closed)
-    }
+        query: &FeedbackQuery,
+        by_hour: bool,
+    ) -> Result<Vec<FeedbackSum>, StoreError>;
 
-    /// Adds to counters, all or none, also if several processes do it at once.
+    /// Adds to counters, one after the other, all or none, also if several processes do it at once.
+    /// Counts end at `i64::MAX`.
     ///
     /// # Errors
     /// [`StoreError::TooMany`] beyond [`MAX_ROWS`].
-    async fn take(&self, _takes: &[Take]) -> Result<Taken, StoreError> {
-        Err(StoreError::Closed)
-    }
+    async fn take(&self, takes: &[Take]) -> Result<Taken, StoreError>;
 
     /// What counters are; 0 for those that are not there.
-    async fn counters(&self, _counters: &[Counter]) -> Result<Vec<u64>, StoreError> {
-        Err(StoreError::Closed)
-    }
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_ROWS`].
+    async fn counters(&self, counters: &[Counter]) -> Result<Vec<u64>, StoreError>;
 
     /// Raises counters to at least these values: somebody else, such as a provider that tells how
     /// much is left, counted more.
-    async fn raise_counters(&self, _values: &[(Counter, u64)]) -> Result<(), StoreError> {
-        Err(StoreError::Closed)
-    }
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] beyond [`MAX_ROWS`].
+    async fn raise_counters(&self, values: &[(Counter, u64)]) -> Result<(), StoreError>;
 
     /// Forgets what is older than its limit, a batch of each kind; returns how many rows. Call it
     /// until that is 0.
-    async fn prune(&self, _limits: &Retention) -> Result<usize, StoreError> {
-        Err(StoreError::Closed)
-    }
+    async fn prune(&self, limits: &Retention) -> Result<usize, StoreError>;
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Writes what is pending and closes. Calls after it fail with [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// Refuses more than `max` of something in one call.
+fn check_len(what: &'static str, len: usize, max: usize) -> Result<(), StoreError> {
+    if len > max {
+        return Err(StoreError::TooMany {
+            what,
+            max,
+            advice: "send them in several calls",
+        });
+    }
+    Ok(())
+}
+
+fn check_update(update: &CatalogUpdate) -> Result<(), StoreError> {
+    for (what, len) in [
+        ("models written at once", update.models.len()),
+        ("deployments written at once", update.deployments.len()),
+        ("changes written at once", update.changes.len()),
+        ("observations written at once", update.observations.len()),
+    ] {
+        check_len(what, len, MAX_BATCH)?;
+    }
+    Ok(())
 }
 
 /// Before when what is forgotten; `None`: it is kept for ever.
@@ -250,9 +267,10 @@ pub struct Retention {
     pub requests_before: Option<Timestamp>,
     /// Single attempts. Their sums stay.
     pub attempts_before: Option<Timestamp>,
-    /// Sums of hours. The sums of days stay.
+    /// Sums of hours that ended before, and whose single attempts are forgotten. The sums of days
+    /// stay.
     pub hours_before: Option<Timestamp>,
-    /// Observations.
+    /// Observations of hours that ended before.
     pub observations_before: Option<Timestamp>,
     /// Feedback.
     pub feedback_before: Option<Timestamp>,

@@ -5,10 +5,10 @@
 
 mod chunk;
 mod error_object;
-mod listing;
 mod outgoing;
+mod quota;
 
 pub(crate) use chunk::{Choice, Chunk};
 pub(crate) use error_object::ErrorObject;
-pub(crate) use listing::{endpoint_status, openai_list, openrouter_list, openrouter_quota};
 pub(crate) use outgoing::{Rewrite, rewritten};
+pub(crate) use quota::openrouter_quota;

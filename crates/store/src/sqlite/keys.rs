@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
-use crate::{KeyHash, KeyId, KeyRecord, MAX_KEYS, NewKey, StoreError, Timestamp};
+use crate::{
+    KeyHash, KeyId, KeyQuota, KeyRecord, KeySettings, MAX_KEYS, NewKey, StoreError, Timestamp,
+};
 
 const COUNT: &str = "SELECT count(*) FROM api_keys";
 
@@ -12,26 +14,48 @@ const FORGET_ONE: &str = "\
         SELECT id FROM api_keys WHERE revoked_at IS NOT NULL OR expires_at <= ?1
         ORDER BY created_at, id LIMIT 1)";
 
-const INSERT: &str = "\
-    INSERT INTO api_keys (id, name, prefix, hash, created_at, expires_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+macro_rules! columns {
+    () => {
+        "id, name, prefix, created_at, expires_at, revoked_at, last_used_at, is_admin, \
+         keeps_content, requests_per_minute, requests_per_day, tokens_per_minute, \
+         tokens_per_day, preferences"
+    };
+}
 
-const BY_HASH: &str = "\
-    SELECT id, name, prefix, created_at, expires_at, revoked_at, last_used_at
-    FROM api_keys WHERE hash = ?1";
+const INSERT: &str = concat!(
+    "INSERT INTO api_keys (id, name, prefix, hash, created_at, expires_at, is_admin,
+        keeps_content, requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day,
+        preferences)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) RETURNING ",
+    columns!()
+);
 
-const ALL: &str = "\
-    SELECT id, name, prefix, created_at, expires_at, revoked_at, last_used_at
-    FROM api_keys ORDER BY created_at DESC, id DESC";
+const BY_HASH: &str = concat!("SELECT ", columns!(), " FROM api_keys WHERE hash = ?1");
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM api_keys WHERE id = ?1");
+
+const ALL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM api_keys ORDER BY created_at DESC, id DESC"
+);
 
 const HAS_ACTIVE: &str = "\
     SELECT EXISTS (
         SELECT 1 FROM api_keys
         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1))";
 
-const REVOKE: &str = "\
-    UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1
-    RETURNING id, name, prefix, created_at, expires_at, revoked_at, last_used_at";
+const REVOKE: &str = concat!(
+    "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1 RETURNING ",
+    columns!()
+);
+
+const SET_SETTINGS: &str = concat!(
+    "UPDATE api_keys SET is_admin = ?2, keeps_content = ?3, requests_per_minute = ?4,
+        requests_per_day = ?5, tokens_per_minute = ?6, tokens_per_day = ?7, preferences = ?8
+    WHERE id = ?1 RETURNING ",
+    columns!()
+);
 
 const TOUCH: &str = "\
     UPDATE api_keys SET last_used_at = ?2
@@ -59,17 +83,30 @@ fn insert(connection: &mut Connection, key: &NewKey) -> Result<KeyRecord, StoreE
             advice: "revoke one that nobody needs",
         });
     }
-    transaction.prepare_cached(INSERT)?.execute(params![
-        key.id.0,
-        key.name,
-        key.prefix,
-        key.hash.0,
-        key.created_at.0,
-        key.expires_at.map(|time| time.0),
-    ])?;
-    let record = transaction
-        .prepare_cached(BY_HASH)?
-        .query_one([key.hash.0], record)?;
+    let KeySettings {
+        is_admin,
+        keeps_content,
+        quota,
+        preferences,
+    } = &key.settings;
+    let record = transaction.prepare_cached(INSERT)?.query_one(
+        params![
+            key.id.0,
+            key.name,
+            key.prefix,
+            key.hash.0,
+            key.created_at.0,
+            key.expires_at.map(|time| time.0),
+            is_admin,
+            keeps_content,
+            quota.requests_per_minute,
+            quota.requests_per_day,
+            quota.tokens_per_minute,
+            quota.tokens_per_day,
+            preferences,
+        ],
+        record,
+    )?;
     transaction.commit()?;
     Ok(record)
 }
@@ -80,6 +117,11 @@ pub(super) fn by_hash(
 ) -> Result<Option<KeyRecord>, StoreError> {
     let mut statement = connection.prepare_cached(BY_HASH)?;
     Ok(statement.query_one([hash.0], record).optional()?)
+}
+
+pub(super) fn by_id(connection: &Connection, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(BY_ID)?;
+    Ok(statement.query_one([&id.0], record).optional()?)
 }
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<KeyRecord>, StoreError> {
@@ -102,6 +144,33 @@ pub(super) fn revoke(
         let mut statement = connection.prepare_cached(REVOKE)?;
         statement
             .query_one(params![id.0, at.0], record)
+            .optional()?
+            .ok_or(StoreError::NotFound)
+    })
+}
+
+pub(super) fn set_settings(
+    connection: &mut Connection,
+    id: &KeyId,
+    settings: &KeySettings,
+) -> Result<KeyRecord, StoreError> {
+    durably(connection, |connection| {
+        let quota = &settings.quota;
+        let mut statement = connection.prepare_cached(SET_SETTINGS)?;
+        statement
+            .query_one(
+                params![
+                    id.0,
+                    settings.is_admin,
+                    settings.keeps_content,
+                    quota.requests_per_minute,
+                    quota.requests_per_day,
+                    quota.tokens_per_minute,
+                    quota.tokens_per_day,
+                    settings.preferences,
+                ],
+                record,
+            )
             .optional()?
             .ok_or(StoreError::NotFound)
     })
@@ -144,9 +213,28 @@ fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
         expires_at: row.get::<_, Option<_>>(4)?.map(Timestamp),
         revoked_at: row.get::<_, Option<_>>(5)?.map(Timestamp),
         last_used_at: row.get::<_, Option<_>>(6)?.map(Timestamp),
-        settings: crate::KeySettings::default(),
+        settings: KeySettings {
+            is_admin: row.get(7)?,
+            keeps_content: row.get(8)?,
+            quota: KeyQuota {
+                requests_per_minute: row.get(9)?,
+                requests_per_day: row.get(10)?,
+                tokens_per_minute: row.get(11)?,
+                tokens_per_day: row.get(12)?,
+            },
+            preferences: row.get(13)?,
+        },
     })
 }
 
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[COUNT, BY_HASH, ALL, HAS_ACTIVE, REVOKE, TOUCH];
+pub(super) const QUERIES: &[&str] = &[
+    COUNT,
+    BY_HASH,
+    BY_ID,
+    ALL,
+    HAS_ACTIVE,
+    REVOKE,
+    SET_SETTINGS,
+    TOUCH,
+];

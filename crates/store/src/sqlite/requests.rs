@@ -1,8 +1,8 @@
-//! The table `requests`.
+//! The tables `requests` and `request_contents`.
 
-use rusqlite::{Connection, Row, ToSql, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, TransactionBehavior, params};
 
-use crate::{KeyId, MAX_BATCH, MAX_ROWS, RequestQuery, RequestRecord, StoreError, Timestamp};
+use crate::{KeyId, MAX_ROWS, RequestQuery, RequestRecord, StoreError, Timestamp};
 
 const INSERT: &str = "\
     INSERT INTO requests (id, key_id, started_at, operation, requested_model, deployment, outcome,
@@ -10,9 +10,18 @@ const INSERT: &str = "\
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
     ON CONFLICT (id) DO NOTHING";
 
-const DELETE_BEFORE: &str = "\
-    DELETE FROM requests WHERE rowid IN (
-        SELECT rowid FROM requests WHERE started_at < ?1 ORDER BY started_at, id LIMIT ?2)";
+const INSERT_CONTENT: &str = "\
+    INSERT INTO request_contents (request_id, content) VALUES (?1, ?2)";
+
+macro_rules! columns {
+    () => {
+        "id, key_id, started_at, operation, requested_model, deployment, outcome, is_stream, \
+         first_token_ms, duration_ms, prompt_tokens, completion_tokens, reasoning_tokens, \
+         (SELECT content FROM request_contents WHERE request_id = id)"
+    };
+}
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id = ?1");
 
 const PROBE: &str = "SELECT EXISTS (SELECT 1 FROM requests)";
 
@@ -23,8 +32,9 @@ pub(super) fn insert(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut statement = transaction.prepare_cached(INSERT)?;
+        let mut content_statement = transaction.prepare_cached(INSERT_CONTENT)?;
         for request in requests {
-            statement.execute(params![
+            let num_inserted = statement.execute(params![
                 request.id,
                 request.key_id.as_ref().map(|id| &id.0),
                 request.started_at.0,
@@ -39,9 +49,22 @@ pub(super) fn insert(
                 request.completion_tokens,
                 request.reasoning_tokens,
             ])?;
+            if let Some(content) = &request.content
+                && num_inserted > 0
+            {
+                content_statement.execute(params![request.id, content])?;
+            }
         }
     }
     Ok(transaction.commit()?)
+}
+
+pub(super) fn by_id(
+    connection: &Connection,
+    id: &str,
+) -> Result<Option<RequestRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(BY_ID)?;
+    Ok(statement.query_one([id], record).optional()?)
 }
 
 pub(super) fn list(
@@ -74,21 +97,9 @@ fn list_sql(has_key: bool, has_cursor: bool) -> String {
         (true, true) => "WHERE key_id = ? AND (started_at, id) < (?, ?)",
     };
     format!(
-        "SELECT id, key_id, started_at, operation, requested_model, deployment, outcome,
-            is_stream, first_token_ms, duration_ms, prompt_tokens, completion_tokens,
-            reasoning_tokens
-        FROM requests {conditions} ORDER BY started_at DESC, id DESC LIMIT ?"
+        "SELECT {} FROM requests {conditions} ORDER BY started_at DESC, id DESC LIMIT ?",
+        columns!()
     )
-}
-
-pub(super) fn delete_before(
-    connection: &Connection,
-    before: Timestamp,
-    limit: usize,
-) -> Result<usize, StoreError> {
-    let limit = limit.min(MAX_BATCH) as i64;
-    let mut statement = connection.prepare_cached(DELETE_BEFORE)?;
-    Ok(statement.execute([before.0, limit])?)
 }
 
 /// Reads something that is in the file.
@@ -113,7 +124,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
         prompt_tokens: row.get(10)?,
         completion_tokens: row.get(11)?,
         reasoning_tokens: row.get(12)?,
-        content: None,
+        content: row.get(13)?,
     })
 }
 
@@ -121,6 +132,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
 pub(super) fn queries() -> Vec<String> {
     let lists = [(false, false), (true, false), (false, true), (true, true)];
     let mut queries: Vec<_> = lists.into_iter().map(|(k, c)| list_sql(k, c)).collect();
-    queries.extend([DELETE_BEFORE, PROBE].map(str::to_owned));
+    queries.extend([INSERT_CONTENT, BY_ID, PROBE].map(str::to_owned));
     queries
 }

@@ -10,7 +10,6 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::StoreError;
-use crate::connect::Location;
 use crate::error::BoxError;
 
 /// Marks a SQLite file as ours: "frwy".
@@ -18,9 +17,12 @@ const APPLICATION_ID: i64 = 0x6672_7779;
 
 /// How the schema came to be. The version of a file is how many of these were applied to it; what
 /// is here never changes, new ones are added below.
-const MIGRATIONS: &[&str] = &[include_str!(
-    "../../migrations/sqlite/0001_keys_and_requests.sql"
-)];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_keys_and_requests.sql"),
+    include_str!("../../migrations/sqlite/0002_catalog_and_attempts.sql"),
+];
+
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,21 +31,27 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const JOURNAL_SIZE_LIMIT: i64 = 64 << 20;
 
 /// The statements of this crate, with room to spare.
-const NUM_CACHED_STATEMENTS: usize = 32;
+const NUM_CACHED_STATEMENTS: usize = 128;
 
-/// Opens or makes the database, ready for use.
-pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
-    match location {
-        Location::SqliteMemory => {
-            let mut connection = Connection::open_in_memory()?;
-            prepare(&mut connection, Path::new(":memory:"))?;
-            Ok(connection)
-        }
-        Location::SqliteFile(path) => open_file(path),
-    }
+/// Makes a database in memory, ready for use.
+pub(super) fn open_memory() -> Result<Connection, StoreError> {
+    let mut connection = Connection::open_in_memory()?;
+    prepare(&mut connection, Path::new(":memory:"))?;
+    Ok(connection)
 }
 
-fn open_file(path: &Path) -> Result<Connection, StoreError> {
+/// Opens a second connection to a file that [`open_file`] has opened, to read only.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let file = std::path::absolute(path).map_err(|error| StoreError::Database(error.into()))?;
+    // May write, so that whoever of the connections closes last can clean up.
+    let connection = Connection::open_with_flags(&file, FLAGS)?;
+    configure(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Opens or makes a file, ready for use.
+pub(super) fn open_file(path: &Path) -> Result<Connection, StoreError> {
     let cannot_open = |source: BoxError| StoreError::CannotOpen {
         path: path.to_owned(),
         source,
@@ -63,8 +71,7 @@ fn open_file(path: &Path) -> Result<Connection, StoreError> {
         }
         Err(error) => return Err(cannot_open(error.into())),
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(&file, flags)
+    let mut connection = Connection::open_with_flags(&file, FLAGS)
         .map_err(|error| cannot_open(StoreError::from(error).into()))?;
     if connection.is_readonly("main")? {
         return Err(cannot_open("the file may be read but not written".into()));
@@ -97,11 +104,7 @@ fn create_file(path: &Path) -> io::Result<()> {
 
 /// Settings and schema. A file that is not ours, or too new, is not changed.
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(NUM_CACHED_STATEMENTS);
-    // The file may come from anywhere: what its schema says is not to be trusted.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    configure(connection)?;
     let version = schema_version(&connection.transaction()?, path)?;
     use_write_ahead_log(connection)?;
     // A power cut may take the last transactions but leaves the database whole.
@@ -119,6 +122,16 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         transaction.pragma_update(None, "user_version", number as i64)?;
         transaction.commit()?;
     }
+    Ok(())
+}
+
+/// The settings of a connection that say nothing to the file.
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(NUM_CACHED_STATEMENTS);
+    // The file may come from anywhere: what its schema says is not to be trusted.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     Ok(())
 }
 

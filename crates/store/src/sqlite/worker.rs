@@ -1,4 +1,4 @@
-//! The thread that owns the connection, and the queue of work before it.
+//! A thread that owns a connection, and the queue of work before it.
 //!
 //! SQLite blocks and a connection is used by one at a time, so it lives on a thread of its own.
 //! Callers wait, without blocking theirs, for a place in a bounded queue and then for the answer. A
@@ -31,12 +31,13 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts the thread, which opens the connection before anything else.
     pub(super) async fn start(
+        name: &str,
         open: impl FnOnce() -> Result<Connection, StoreError> + Send + 'static,
     ) -> Result<Self, StoreError> {
         let (queue, messages) = mpsc::channel(QUEUE_LEN);
         let (answer, opened) = oneshot::channel();
         thread::Builder::new()
-            .name("store".to_owned())
+            .name(name.to_owned())
             .spawn(move || match open() {
                 Ok(connection) => {
                     if answer.send(Ok(())).is_ok() {
@@ -97,8 +98,11 @@ fn serve(mut connection: Connection, mut messages: mpsc::Receiver<Message>) {
 }
 
 fn close(connection: Connection) -> Result<(), StoreError> {
-    // Keeps the planner's statistics fresh; bounded by SQLite itself.
-    connection.execute_batch("PRAGMA optimize")?;
+    let only_reads: bool = connection.query_row("PRAGMA query_only", [], |row| row.get(0))?;
+    if !only_reads {
+        // Keeps the planner's statistics fresh; bounded by SQLite itself.
+        connection.execute_batch("PRAGMA optimize")?;
+    }
     connection
         .close()
         .map_err(|(_connection, error)| StoreError::from(error))
@@ -139,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_of_its_call_alone_and_its_transaction_is_undone() {
-        let worker = Worker::start(memory).await.unwrap();
+        let worker = Worker::start("test", memory).await.unwrap();
         let error = worker
             .run(|connection| -> Result<(), StoreError> {
                 let transaction = connection.transaction()?;
@@ -154,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_transaction_left_open_does_not_swallow_the_next_call() {
-        let worker = Worker::start(memory).await.unwrap();
+        let worker = Worker::start("test", memory).await.unwrap();
         worker
             .run(|connection| Ok(connection.execute_batch("BEGIN; INSERT INTO t VALUES (1)")?))
             .await
@@ -164,13 +168,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_while_opening_is_an_error() {
-        let error = Worker::start(|| panic!("on purpose")).await.err().unwrap();
+        let error = Worker::start("test", || panic!("on purpose"))
+            .await
+            .err()
+            .unwrap();
         assert!(matches!(error, StoreError::Panicked), "{error:?}");
     }
 
     #[tokio::test]
     async fn what_the_caller_no_longer_waits_for_is_done_all_the_same() {
-        let worker = Worker::start(memory).await.unwrap();
+        let worker = Worker::start("test", memory).await.unwrap();
         let job = worker.run(|connection| Ok(connection.execute(INSERT, [])?));
         // `biased`: the job is polled once, which queues it, and is then dropped.
         tokio::select! {
@@ -210,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_makes_callers_wait_and_loses_none() {
-        let worker = Arc::new(Worker::start(memory).await.unwrap());
+        let worker = Arc::new(Worker::start("test", memory).await.unwrap());
         // The thread stands still until the queue is full.
         let (release, released) = std::sync::mpsc::channel::<()>();
         let mut tasks = tokio::task::JoinSet::new();

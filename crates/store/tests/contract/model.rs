@@ -1,7 +1,10 @@
-//! The store as plainly as it can be written: two vectors. What a database answers is compared with
+//! The store of keys and requests as plainly as it can be written: two vectors. What a database answers is compared with
 //! what this answers.
 
-use store::{KeyHash, KeyId, KeyRecord, MAX_ROWS, NewKey, RequestQuery, RequestRecord, Timestamp};
+use store::{
+    KeyHash, KeyId, KeyRecord, KeySettings, MAX_ROWS, NewKey, RequestQuery, RequestRecord,
+    Timestamp,
+};
 
 #[derive(Default)]
 pub(crate) struct Model {
@@ -25,6 +28,7 @@ impl Model {
             expires_at: key.expires_at,
             revoked_at: None,
             last_used_at: None,
+            settings: key.settings.clone(),
         };
         self.keys.push((key.hash, record.clone()));
         Some(record)
@@ -85,16 +89,19 @@ impl Model {
         requests
     }
 
-    pub(crate) fn delete_requests_before(&mut self, before: Timestamp, limit: usize) -> usize {
+    pub(crate) fn set_key_settings(
+        &mut self,
+        id: &KeyId,
+        settings: &KeySettings,
+    ) -> Option<KeyRecord> {
+        let (_, record) = self.keys.iter_mut().find(|(_, record)| record.id == *id)?;
+        record.settings = settings.clone();
+        Some(record.clone())
+    }
+
+    pub(crate) fn forget_requests(&mut self, before: Timestamp) -> usize {
         let num_before = self.requests.len();
-        self.requests
-            .sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
-        let num_old = self
-            .requests
-            .iter()
-            .take_while(|request| request.started_at < before)
-            .count();
-        self.requests.drain(..num_old.min(limit));
+        self.requests.retain(|request| request.started_at >= before);
         num_before - self.requests.len()
     }
 }

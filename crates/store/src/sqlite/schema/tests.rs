@@ -1,14 +1,9 @@
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Barrier};
 
 use super::*;
-use crate::sqlite::{keys, requests};
+use crate::sqlite::{attempts, catalog, counters, feedback, keys, requests, retention};
 use crate::{ApiKey, KeyId, NewKey, RequestQuery, RequestRecord, Timestamp};
-
-fn file(path: impl Into<PathBuf>) -> Location {
-    Location::SqliteFile(path.into())
-}
 
 fn number(connection: &Connection, sql: &str) -> i64 {
     connection.query_row(sql, [], |row| row.get(0)).unwrap()
@@ -46,27 +41,46 @@ fn request(id: usize, text: &str) -> RequestRecord {
     }
 }
 
+/// How SQLite would answer a query.
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    for parameter in 1..=statement.parameter_count() {
+        statement.raw_bind_parameter(parameter, 1).unwrap();
+    }
+    let mut steps = statement.raw_query();
+    let mut plan = Vec::new();
+    while let Some(step) = steps.next().unwrap() {
+        plan.push(step.get::<_, String>("detail").unwrap());
+    }
+    plan
+}
+
+fn is_indexed(step: &str) -> bool {
+    !step.starts_with("SCAN") || step.contains("INDEX") || step == "SCAN CONSTANT ROW"
+}
+
 #[test]
 fn every_query_finds_its_rows_by_an_index_and_sorts_none() {
-    let connection = open(&Location::SqliteMemory).unwrap();
-    let queries = keys::QUERIES.iter().map(|&sql| sql.to_owned());
-    for sql in queries.chain(requests::queries()) {
-        let mut statement = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .unwrap();
-        for parameter in 1..=statement.parameter_count() {
-            statement.raw_bind_parameter(parameter, 1).unwrap();
-        }
-        let mut steps = statement.raw_query();
-        let mut plan = Vec::new();
-        while let Some(step) = steps.next().unwrap() {
-            plan.push(step.get::<_, String>("detail").unwrap());
-        }
+    let connection = open_memory().unwrap();
+    let constant = [
+        keys::QUERIES,
+        catalog::QUERIES,
+        counters::QUERIES,
+        retention::QUERIES,
+    ]
+    .concat();
+    let queries = constant.into_iter().map(str::to_owned);
+    let queries = queries
+        .chain(requests::queries())
+        .chain(attempts::queries())
+        .chain(feedback::queries());
+    for sql in queries {
+        let plan = plan(&connection, &sql);
         for step in &plan {
-            let is_indexed =
-                !step.starts_with("SCAN") || step.contains("INDEX") || step == "SCAN CONSTANT ROW";
             assert!(
-                is_indexed && !step.contains("TEMP B-TREE"),
+                is_indexed(step) && !step.contains("TEMP B-TREE"),
                 "{sql}\n{plan:#?}"
             );
         }
@@ -74,9 +88,24 @@ fn every_query_finds_its_rows_by_an_index_and_sorts_none() {
 }
 
 #[test]
+fn what_is_summed_is_found_by_an_index_on_its_time_and_sorted_only_to_group() {
+    let connection = open_memory().unwrap();
+    let sums = attempts::grouping_queries();
+    for sql in sums.into_iter().chain(feedback::grouping_queries()) {
+        let plan = plan(&connection, &sql);
+        let is_within_span = sql.contains("WHERE");
+        for step in &plan {
+            let is_found = step.starts_with("SEARCH") || !is_within_span;
+            let is_grouping = step.contains("GROUP BY") || step.contains("count(DISTINCT)");
+            assert!(is_found || is_grouping, "{sql}\n{plan:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_file_is_opened_with_the_settings_that_the_store_relies_on() {
     let directory = tempfile::tempdir().unwrap();
-    let connection = open(&file(directory.path().join("a.db"))).unwrap();
+    let connection = open_file(&directory.path().join("a.db")).unwrap();
     let mode: String = connection
         .query_row("PRAGMA journal_mode", [], |row| row.get(0))
         .unwrap();
@@ -103,7 +132,7 @@ fn a_file_is_opened_with_the_settings_that_the_store_relies_on() {
 
 #[test]
 fn changes_of_keys_wait_for_the_disk_and_what_comes_after_does_not() {
-    let mut connection = open(&Location::SqliteMemory).unwrap();
+    let mut connection = open_memory().unwrap();
     let key = new_key();
     let synchronous = |connection: &Connection| number(connection, "PRAGMA synchronous");
     // 2 is FULL, 1 is NORMAL. The trigger sees what holds while the key is written.
@@ -134,7 +163,7 @@ fn an_older_schema_becomes_the_latest_whatever_its_version() {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         rows.unwrap().collect::<Result<_, _>>().unwrap()
     };
-    let latest = schema(&open(&Location::SqliteMemory).unwrap());
+    let latest = schema(&open_memory().unwrap());
     assert!(latest.iter().any(|(name, _)| name == "api_keys"));
     let directory = tempfile::tempdir().unwrap();
     for version in 0..=MIGRATIONS.len() {
@@ -149,7 +178,7 @@ fn an_older_schema_becomes_the_latest_whatever_its_version() {
             .unwrap();
         drop(old);
         for _ in 0..2 {
-            assert_eq!(schema(&open(&file(&path)).unwrap()), latest, "{version}");
+            assert_eq!(schema(&open_file(&path).unwrap()), latest, "{version}");
         }
     }
 }
@@ -163,10 +192,10 @@ fn those_who_open_a_new_file_at_once_all_succeed() {
         let barrier = Arc::new(Barrier::new(NUM_THREADS));
         let threads: Vec<_> = (0..NUM_THREADS)
             .map(|_| {
-                let (location, barrier) = (file(&path), Arc::clone(&barrier));
+                let (path, barrier) = (path.clone(), Arc::clone(&barrier));
                 std::thread::spawn(move || {
                     barrier.wait();
-                    let mut connection = open(&location).unwrap();
+                    let mut connection = open_file(&path).unwrap();
                     keys::create(&mut connection, &new_key()).unwrap();
                 })
             })
@@ -174,7 +203,7 @@ fn those_who_open_a_new_file_at_once_all_succeed() {
         for thread in threads {
             thread.join().unwrap();
         }
-        let connection = open(&file(&path)).unwrap();
+        let connection = open_file(&path).unwrap();
         assert_eq!(keys::all(&connection).unwrap().len(), NUM_THREADS);
         assert_eq!(
             number(
@@ -202,7 +231,7 @@ fn what_is_made_is_for_its_owner_only() {
     let directory = tempfile::tempdir().unwrap();
     let parent = directory.path().join("data/freeway");
     let path = parent.join("freeway.db");
-    let mut connection = open(&file(&path)).unwrap();
+    let mut connection = open_file(&path).unwrap();
     keys::create(&mut connection, &new_key()).unwrap();
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&directory.path().join("data")), 0o700);
@@ -215,7 +244,7 @@ fn what_is_made_is_for_its_owner_only() {
     // What was there keeps its mode.
     drop(connection);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    drop(open(&file(&path)).unwrap());
+    drop(open_file(&path).unwrap());
     assert_eq!(mode(&path), 0o640);
 }
 
@@ -242,7 +271,7 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
         sqlite("PRAGMA application_id = 0x66727779; PRAGMA user_version = -1"),
     ] {
         fs::write(&path, &content).unwrap();
-        let error = open(&file(&path)).unwrap_err();
+        let error = open_file(&path).unwrap_err();
         assert!(matches!(error, StoreError::ForeignFile { .. }), "{error:?}");
         let message = error.to_string();
         assert!(
@@ -256,7 +285,7 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
 #[test]
 fn an_empty_file_is_taken() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let mut connection = open(&self::file(file.path())).unwrap();
+    let mut connection = open_file(file.path()).unwrap();
     keys::create(&mut connection, &new_key()).unwrap();
 }
 
@@ -264,11 +293,11 @@ fn an_empty_file_is_taken() {
 fn a_newer_schema_is_refused_with_both_versions_and_left_as_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("newer.db");
-    let connection = open(&file(&path)).unwrap();
+    let connection = open_file(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     let before = fs::read(&path).unwrap();
-    let error = open(&file(&path)).unwrap_err();
+    let error = open_file(&path).unwrap_err();
     assert!(
         matches!(error, StoreError::NewerSchema { found: 99, .. }),
         "{error:?}"
@@ -284,11 +313,11 @@ fn a_newer_schema_is_refused_with_both_versions_and_left_as_it_is() {
 #[test]
 fn what_cannot_be_a_file_is_an_error_that_says_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
-    let error = open(&file(directory.path())).unwrap_err();
+    let error = open_file(directory.path()).unwrap_err();
     assert!(matches!(error, StoreError::NotAFile { .. }), "{error:?}");
     assert!(error.to_string().contains("freeway.db"), "{error}");
     if cfg!(unix) {
-        let error = open(&file("/dev/null")).unwrap_err();
+        let error = open_file(Path::new("/dev/null")).unwrap_err();
         assert!(matches!(error, StoreError::NotAFile { .. }), "{error:?}");
     }
 
@@ -299,7 +328,7 @@ fn what_cannot_be_a_file_is_an_error_that_says_what_to_do() {
         directory.path().join("x".repeat(300)),
         directory.path().join("xxxxxxxx/".repeat(1000)).join("a.db"),
     ] {
-        let error = open(&file(path)).unwrap_err();
+        let error = open_file(&path).unwrap_err();
         assert!(matches!(error, StoreError::CannotOpen { .. }), "{error:?}");
         assert!(std::error::Error::source(&error).is_some());
         assert!(error.to_string().contains("name another place"), "{error}");
@@ -310,13 +339,13 @@ fn what_cannot_be_a_file_is_an_error_that_says_what_to_do() {
 fn a_file_that_may_only_be_read_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
-    drop(open(&file(&path)).unwrap());
+    drop(open_file(&path).unwrap());
     let mut permissions = path.metadata().unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(&path, permissions).unwrap();
     // Whoever may write everything, as root may, is not hindered.
     if fs::OpenOptions::new().write(true).open(&path).is_err() {
-        let error = open(&file(&path)).unwrap_err();
+        let error = open_file(&path).unwrap_err();
         assert!(matches!(error, StoreError::CannotOpen { .. }), "{error:?}");
     }
 }
@@ -330,20 +359,20 @@ fn a_name_with_a_meaning_for_sqlite_or_that_is_not_unicode_is_just_a_name() {
     let bytes = std::ffi::OsString::from_vec(b"\xff.db".to_vec());
     for name in [":memory:", "file:a.db?mode=memory", "a b#%41.db"] {
         let path = directory.path().join(name);
-        let mut connection = open(&file(&path)).unwrap();
+        let mut connection = open_file(&path).unwrap();
         keys::create(&mut connection, &new_key()).unwrap();
         drop(connection);
         assert!(path.metadata().unwrap().len() > 0, "{name}");
     }
-    assert!(open(&file(directory.path().join(bytes))).is_ok());
+    assert!(open_file(&directory.path().join(bytes)).is_ok());
 }
 
 #[test]
 fn a_lock_that_another_holds_for_too_long_is_busy() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
-    let first = open(&file(&path)).unwrap();
-    let mut second = open(&file(&path)).unwrap();
+    let first = open_file(&path).unwrap();
+    let mut second = open_file(&path).unwrap();
     second.busy_timeout(Duration::ZERO).unwrap();
     first.execute_batch("BEGIN IMMEDIATE").unwrap();
     let key = new_key();
@@ -356,7 +385,7 @@ fn a_lock_that_another_holds_for_too_long_is_busy() {
 
 #[test]
 fn a_full_disk_is_told_and_a_batch_is_added_whole_or_not_at_all() {
-    let mut connection = open(&Location::SqliteMemory).unwrap();
+    let mut connection = open_memory().unwrap();
     requests::insert(&mut connection, &[request(0, "small")]).unwrap();
     let num_pages = number(&connection, "PRAGMA page_count");
     connection
@@ -378,7 +407,7 @@ fn a_full_disk_is_told_and_a_batch_is_added_whole_or_not_at_all() {
 fn a_damaged_file_is_told_and_never_a_panic() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
-    let mut connection = open(&file(&path)).unwrap();
+    let mut connection = open_file(&path).unwrap();
     let batch: Vec<_> = (0..500).map(|id| request(id, "model")).collect();
     requests::insert(&mut connection, &batch).unwrap();
     drop(connection);
@@ -395,7 +424,7 @@ fn a_damaged_file_is_told_and_never_a_panic() {
             *byte = (i * 167 + page * 31) as u8;
         }
         fs::write(&path, &bytes).unwrap();
-        let result = open(&file(&path)).and_then(|mut connection| {
+        let result = open_file(&path).and_then(|mut connection| {
             requests::insert(&mut connection, &[request(1000, "more")])?;
             keys::all(&connection)?;
             requests::list(&connection, &query)

@@ -1,0 +1,263 @@
+//! Keys.
+
+use store::{
+    ApiKey, KeyId, KeyQuota, KeyRecord, KeySettings, MAX_BATCH, MAX_KEYS, NewKey, StoreError,
+    Timestamp, connect,
+};
+
+use crate::{Subject, new_key, stores, unused};
+
+#[tokio::test]
+async fn a_key_is_found_by_its_hash_and_by_nothing_else() {
+    for Subject { name, store, .. } in stores().await {
+        let (first, second) = (new_key("laptop", 10), new_key("phone", 20));
+        assert_eq!(store.key_by_hash(first.hash).await.unwrap(), None, "{name}");
+        let created = store.create_key(first.clone()).await.unwrap();
+        assert_eq!(created, unused(&first), "{name}");
+        store.create_key(second.clone()).await.unwrap();
+
+        let found = store.key_by_hash(first.hash).await.unwrap();
+        assert_eq!(found, Some(unused(&first)), "{name}");
+        let found = store.key_by_hash(second.hash).await.unwrap();
+        assert_eq!(found, Some(unused(&second)), "{name}");
+        let other = ApiKey::generate().unwrap().hash();
+        assert_eq!(store.key_by_hash(other).await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_found_by_its_id_also_when_it_is_revoked() {
+    for Subject { name, store, .. } in stores().await {
+        let (first, second) = (new_key("laptop", 10), new_key("phone", 20));
+        store.create_key(first.clone()).await.unwrap();
+        store.create_key(second.clone()).await.unwrap();
+        let revoked = store.revoke_key(&second.id, Timestamp(30)).await.unwrap();
+        let found = store.key(&first.id).await.unwrap();
+        assert_eq!(found, Some(unused(&first)), "{name}");
+        assert_eq!(
+            store.key(&second.id).await.unwrap(),
+            Some(revoked),
+            "{name}"
+        );
+        let unknown = KeyId("key_unknown".to_owned());
+        assert_eq!(store.key(&unknown).await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_or_a_hash_that_is_there_already_is_refused_and_changes_nothing() {
+    for Subject { name, store, .. } in stores().await {
+        let key = new_key("first", 10);
+        store.create_key(key.clone()).await.unwrap();
+        let same_id = NewKey {
+            id: key.id.clone(),
+            ..new_key("same id", 20)
+        };
+        let same_hash = NewKey {
+            hash: key.hash,
+            ..new_key("same hash", 20)
+        };
+        for duplicate in [same_id, same_hash, key.clone()] {
+            let error = store.create_key(duplicate).await.unwrap_err();
+            assert!(matches!(error, StoreError::Duplicate), "{name}: {error:?}");
+        }
+        assert_eq!(store.keys().await.unwrap(), [unused(&key)], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_limited_in_number() {
+    // In memory only: it is a matter of counting, and a file takes long.
+    let store = connect("sqlite::memory:").await.unwrap();
+    for _ in 0..MAX_KEYS {
+        store.create_key(new_key("one of many", 1)).await.unwrap();
+    }
+    let one_more = new_key("one too many", 1);
+    let error = store.create_key(one_more.clone()).await.unwrap_err();
+    assert!(
+        matches!(error, StoreError::TooMany { max: MAX_KEYS, .. }),
+        "{error:?}"
+    );
+    assert_eq!(store.keys().await.unwrap().len(), MAX_KEYS);
+    assert_eq!(store.key_by_hash(one_more.hash).await.unwrap(), None);
+
+    // One that opens no door any more makes room.
+    let revoked = store.keys().await.unwrap().swap_remove(0);
+    store.revoke_key(&revoked.id, Timestamp(5)).await.unwrap();
+    store.create_key(one_more.clone()).await.unwrap();
+    let ids: Vec<_> = store
+        .keys()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|key| key.id)
+        .collect();
+    assert_eq!(ids.len(), MAX_KEYS);
+    assert!(!ids.contains(&revoked.id) && ids.contains(&one_more.id));
+}
+
+#[tokio::test]
+async fn keys_come_the_newest_first() {
+    for Subject { name, store, .. } in stores().await {
+        assert_eq!(store.keys().await.unwrap(), [], "{name}");
+        let mut keys: Vec<_> = [30, 10, -5, 20, 10]
+            .map(|created_at| new_key("key", created_at))
+            .into();
+        for key in &keys {
+            store.create_key(key.clone()).await.unwrap();
+        }
+        keys.sort_by(|a, b| (b.created_at, &b.id.0).cmp(&(a.created_at, &a.id.0)));
+        let expected: Vec<_> = keys.iter().map(unused).collect();
+        assert_eq!(store.keys().await.unwrap(), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_active_until_it_expires_or_is_revoked() {
+    for Subject { name, store, .. } in stores().await {
+        assert!(!store.has_active_key(Timestamp(0)).await.unwrap(), "{name}");
+        let key = NewKey {
+            expires_at: Some(Timestamp(100)),
+            ..new_key("for a while", 10)
+        };
+        store.create_key(key.clone()).await.unwrap();
+        for (now, is_active) in [(99, true), (100, false), (101, false)] {
+            let now = Timestamp(now);
+            assert_eq!(
+                store.has_active_key(now).await.unwrap(),
+                is_active,
+                "{name}"
+            );
+            assert_eq!(unused(&key).is_active(now), is_active, "{name}");
+        }
+
+        let forever = new_key("forever", 10);
+        store.create_key(forever.clone()).await.unwrap();
+        let late = Timestamp(i64::MAX);
+        assert!(store.has_active_key(late).await.unwrap(), "{name}");
+        store.revoke_key(&forever.id, Timestamp(50)).await.unwrap();
+        assert!(!store.has_active_key(late).await.unwrap(), "{name}");
+        assert!(store.has_active_key(Timestamp(60)).await.unwrap(), "{name}");
+        store.revoke_key(&key.id, Timestamp(50)).await.unwrap();
+        assert!(
+            !store.has_active_key(Timestamp(60)).await.unwrap(),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_key_stays_known_with_the_time_of_its_first_revocation() {
+    for Subject { name, store, .. } in stores().await {
+        let (leaked, other) = (new_key("leaked", 10), new_key("other", 20));
+        store.create_key(leaked.clone()).await.unwrap();
+        store.create_key(other.clone()).await.unwrap();
+        let revoked = KeyRecord {
+            revoked_at: Some(Timestamp(30)),
+            ..unused(&leaked)
+        };
+        for at in [30, 40, 20] {
+            let record = store.revoke_key(&leaked.id, Timestamp(at)).await.unwrap();
+            assert_eq!(record, revoked, "{name}");
+        }
+        let found = store.key_by_hash(leaked.hash).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&revoked), "{name}");
+        let keys = store.keys().await.unwrap();
+        assert_eq!(keys, [unused(&other), revoked], "{name}");
+
+        let unknown = KeyId::random().unwrap();
+        let error = store.revoke_key(&unknown, Timestamp(1)).await.unwrap_err();
+        assert!(matches!(error, StoreError::NotFound), "{name}: {error:?}");
+        assert_eq!(store.keys().await.unwrap(), keys, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_key_only_moves_forward() {
+    for Subject { name, store, .. } in stores().await {
+        let (used, unused_key) = (new_key("used", 20), new_key("unused", 10));
+        store.create_key(used.clone()).await.unwrap();
+        store.create_key(unused_key.clone()).await.unwrap();
+        let last_use = async || {
+            let keys = store.keys().await.unwrap();
+            assert_eq!(keys[1], unused(&unused_key), "{name}");
+            let changed = KeyRecord {
+                last_used_at: keys[0].last_used_at,
+                ..unused(&used)
+            };
+            assert_eq!(keys[0], changed, "{name}: nothing else is changed");
+            keys[0].last_used_at.map(|time| time.0)
+        };
+        let at = |time| (used.id.clone(), Timestamp(time));
+        store.touch_keys(&[]).await.unwrap();
+        assert_eq!(last_use().await, None, "{name}");
+        store.touch_keys(&[at(-7)]).await.unwrap();
+        assert_eq!(last_use().await, Some(-7), "{name}");
+        store.touch_keys(&[at(50), at(70), at(60)]).await.unwrap();
+        assert_eq!(last_use().await, Some(70), "{name}");
+        store.touch_keys(&[at(65)]).await.unwrap();
+        assert_eq!(last_use().await, Some(70), "{name}: an older use");
+        let unknown = (KeyId("key_unknown".to_owned()), Timestamp(90));
+        store.touch_keys(&[unknown.clone(), at(80)]).await.unwrap();
+        assert_eq!(last_use().await, Some(80), "{name}: beside an unknown key");
+
+        let too_many = vec![unknown; MAX_BATCH + 1];
+        let error = store.touch_keys(&too_many).await.unwrap_err();
+        assert!(
+            matches!(error, StoreError::TooMany { max: MAX_BATCH, .. }),
+            "{name}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn settings_are_kept_as_they_are_given_and_replaced_as_a_whole() {
+    for Subject { name, store, .. } in stores().await {
+        let settings = KeySettings {
+            is_admin: true,
+            keeps_content: true,
+            quota: KeyQuota {
+                requests_per_minute: Some(0),
+                requests_per_day: Some(u32::MAX),
+                tokens_per_minute: None,
+                tokens_per_day: Some(7),
+            },
+            preferences: Some("{\"sort\":\"speed\"}".to_owned()),
+        };
+        let given = NewKey {
+            settings: settings.clone(),
+            ..new_key("given", 20)
+        };
+        let other = new_key("other", 10);
+        assert_eq!(
+            store.create_key(given.clone()).await.unwrap(),
+            unused(&given)
+        );
+        store.create_key(other.clone()).await.unwrap();
+        let keys = store.keys().await.unwrap();
+        assert_eq!(keys, [unused(&given), unused(&other)], "{name}");
+
+        let set = store.set_key_settings(&other.id, &settings).await.unwrap();
+        let changed = KeyRecord {
+            settings: settings.clone(),
+            ..unused(&other)
+        };
+        assert_eq!(set, changed, "{name}");
+        let found = store.key_by_hash(other.hash).await.unwrap();
+        assert_eq!(found, Some(changed), "{name}");
+        let found = store.key_by_hash(given.hash).await.unwrap();
+        assert_eq!(found, Some(unused(&given)), "{name}: of the other key");
+
+        let nothing = KeySettings::default();
+        let set = store.set_key_settings(&other.id, &nothing).await.unwrap();
+        assert_eq!(set, unused(&other), "{name}");
+        // What else happens to a key leaves them.
+        let revoked = store.revoke_key(&given.id, Timestamp(30)).await.unwrap();
+        assert_eq!(revoked.settings, settings, "{name}");
+
+        let unknown = KeyId::random().unwrap();
+        let error = store.set_key_settings(&unknown, &settings).await;
+        let error = error.unwrap_err();
+        assert!(matches!(error, StoreError::NotFound), "{name}: {error:?}");
+    }
+}
