@@ -32,9 +32,9 @@ pub struct Preset {
     pub limits: AccountLimits,
     /// How its list is read.
     list: PresetList,
-    /// What of the list is free; empty: what has no price, or everything where there are no prices.
+    /// What of the list is free; empty: as it says itself.
     free: &'static [&'static str],
-    /// Names at the host and everywhere, where there is no list.
+    /// Names at the host and everywhere, where they are all there is.
     names: &'static [(&'static str, &'static str)],
     /// Further headers.
     headers: &'static [(&'static str, &'static str)],
@@ -48,7 +48,6 @@ pub struct Preset {
 enum PresetList {
     OpenRouter,
     OpenAi,
-    /// The names are all there is.
     Fixed,
 }
 

@@ -33,7 +33,7 @@ use super::{
     AccountLimits, AnswerStream, EndpointStatus, Load, Provider, ProviderId, QuotaReport,
     QuotaWindow,
 };
-use crate::catalog::{ListError, openai_list, openrouter};
+use crate::catalog::{openai_list, openrouter};
 use crate::config::{ConfigError, FreeRule, ListedModel, ModelList, ProviderConfig, StreamUsage};
 use crate::error::{FailureKind, InvalidRequest, ProviderError, RouterError};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
@@ -86,6 +86,7 @@ impl UpstreamProvider {
             model: ask.model,
             asks_usage: ask.is_stream && stream_usage == StreamUsage::OnRequest,
             takes_stream_options: stream_usage != StreamUsage::Never,
+            takes_wishes: self.config.dialect.is_openrouter,
             max_tokens: self.config.dialect.max_tokens,
         };
         let body = rewritten(ask.body, rewrite)
@@ -201,11 +202,6 @@ impl UpstreamProvider {
         }
     }
 
-    fn no_list(&self, error: &ListError) -> ProviderError {
-        let words = format!("what it sent cannot be read: {error}");
-        self.invalid(FailureKind::InvalidResponse, words)
-    }
-
     fn note_quotas(&self, exchange: &Exchange) {
         let names = self.config.dialect.rate_headers;
         for report in rate::quota_reports(&exchange.headers, names, now()) {
@@ -219,23 +215,41 @@ impl UpstreamProvider {
         reports.push(report);
     }
 
-    /// The fixed models of a configuration.
-    fn fixed(&self, models: &[ListedModel]) -> Vec<ModelInfo> {
-        let info = |model: &ListedModel| ModelInfo {
-            id: ModelId(model.id.clone()),
-            provider_name: model.name.clone(),
-            aliases: match model.id == model.name {
-                true => Vec::new(),
-                false => vec![model.name.clone()],
-            },
-            owned_by: model.id.split('/').next().unwrap_or_default().to_owned(),
-            spec: ModelSpec {
-                name: model.id.clone(),
-                ..ModelSpec::default()
-            },
+    /// What the list says that is offered for nothing.
+    async fn listed(&self) -> Result<Vec<ModelInfo>, ProviderError> {
+        let name = &self.config.id;
+        let list = match &self.config.list {
+            ModelList::Fixed(models) => return Ok(fixed(models)),
+            ModelList::OpenRouter => openrouter::parse_models(name, &self.get("/models").await?),
+            ModelList::OpenAi => openai_list::parse_models(name, &self.get("/models").await?),
         };
-        models.iter().map(info).collect()
+        let unreadable = |words| self.invalid(FailureKind::InvalidResponse, words);
+        let list = list.map_err(|error| unreadable(error.to_string()))?;
+        // A server of one's own may have nothing yet; of OpenRouter nobody would believe it.
+        let is_empty = list.models.is_empty() && list.num_not_offered == 0;
+        match is_empty && self.config.list == ModelList::OpenRouter {
+            true => Err(unreadable("its list of models is empty".to_owned())),
+            false => Ok(list.models),
+        }
     }
+}
+
+/// The models of a configuration that lists them itself.
+fn fixed(models: &[ListedModel]) -> Vec<ModelInfo> {
+    let info = |model: &ListedModel| ModelInfo {
+        id: ModelId(model.id.clone()),
+        provider_name: model.name.clone(),
+        aliases: match model.id == model.name {
+            true => Vec::new(),
+            false => vec![model.name.clone()],
+        },
+        owned_by: model.id.split('/').next().unwrap_or_default().to_owned(),
+        spec: ModelSpec {
+            name: model.id.clone(),
+            ..ModelSpec::default()
+        },
+    };
+    models.iter().map(info).collect()
 }
 
 #[async_trait]
@@ -245,27 +259,13 @@ impl Provider for UpstreamProvider {
     }
 
     async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError> {
-        let (id, list) = (&self.id.0, &self.config.list);
-        let listed = match list {
-            ModelList::Fixed(models) => Ok(self.fixed(models)),
-            ModelList::OpenRouter => {
-                let body = self.get("/models").await?;
-                openrouter::parse_models(id, &body).map(|list| list.models)
-            }
-            ModelList::OpenAi => {
-                let body = self.get("/models").await?;
-                openai_list::parse_models(id, &body).map(|list| list.models)
-            }
-        };
-        let mut models = listed.map_err(|error| self.no_list(&error))?;
+        let mut models = self.listed().await?;
         if let FreeRule::Named(names) = &self.config.free {
             models.retain(|model| names.contains(&model.provider_name));
         }
         for model in &mut models {
-            model.spec.trains_on_prompts = model
-                .spec
-                .trains_on_prompts
-                .or(self.config.trains_on_prompts);
+            let spec = &mut model.spec;
+            spec.trains_on_prompts = spec.trains_on_prompts.or(self.config.trains_on_prompts);
         }
         Ok(models)
     }
@@ -282,7 +282,8 @@ impl Provider for UpstreamProvider {
             }
             Err(error) => return Err(error),
         };
-        let status = openrouter::parse_endpoints(&body).map_err(|error| self.no_list(&error))?;
+        let status = openrouter::parse_endpoints(&body)
+            .map_err(|error| self.invalid(FailureKind::InvalidResponse, error.to_string()))?;
         Ok(Some(status))
     }
 
@@ -320,6 +321,11 @@ impl Provider for UpstreamProvider {
 
     fn limits(&self) -> AccountLimits {
         self.config.limits
+    }
+
+    fn honors_data_policy(&self) -> bool {
+        // `provider.data_collection` goes out as it came, and OpenRouter keeps to it.
+        self.config.dialect.is_openrouter
     }
 
     fn take_quota_reports(&self) -> Vec<QuotaReport> {

@@ -19,6 +19,9 @@ pub(crate) struct Rewrite<'a> {
     pub(crate) asks_usage: bool,
     /// Whether `stream_options` may be sent.
     pub(crate) takes_stream_options: bool,
+    /// Whether it does what `provider` wishes, as OpenRouter does; others refuse what they do not
+    /// know.
+    pub(crate) takes_wishes: bool,
     /// What the limit on tokens is called.
     pub(crate) max_tokens: MaxTokensName,
 }
@@ -53,8 +56,9 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The body with `rewrite` done and our own fields left out; `None` if it is no JSON object.
 ///
-/// Ours are `models`, a choice among models that is made here, and `route` in the forms that steer
-/// that choice: an object, or OpenRouter's old `"fallback"`.
+/// Ours are `models`, a choice among models that is made here, `route` in the forms that steer that
+/// choice (an object, or OpenRouter's old `"fallback"`), and `provider` unless the host chooses
+/// among others itself.
 pub(crate) fn rewritten(body: &[u8], rewrite: Rewrite<'_>) -> Option<Bytes> {
     let Fields(fields) = serde_json::from_slice(body).ok()?;
     let has = |name: &str| fields.iter().any(|(key, _)| key == name);
@@ -68,6 +72,7 @@ pub(crate) fn rewritten(body: &[u8], rewrite: Rewrite<'_>) -> Option<Bytes> {
                 out.text("model", rewrite.model)?;
             }
             "models" => {}
+            "provider" if !rewrite.takes_wishes => {}
             "route" if value.starts_with('{') || value == "\"fallback\"" => {}
             "stream_options" if !rewrite.takes_stream_options => {}
             "stream_options" if rewrite.asks_usage => {
@@ -159,6 +164,7 @@ mod tests {
         model: "host/name:free",
         asks_usage: false,
         takes_stream_options: true,
+        takes_wishes: true,
         max_tokens: MaxTokensName::Either,
     };
 
@@ -183,6 +189,12 @@ mod tests {
         let sent = r#"{"model":"x","route":"sort","provider":{"order":["Groq"]}}"#;
         let expected = r#"{"model":"host/name:free","route":"sort","provider":{"order":["Groq"]}}"#;
         assert_eq!(body(sent, PLAIN), expected);
+        let other = Rewrite {
+            takes_wishes: false,
+            ..PLAIN
+        };
+        let expected = r#"{"model":"host/name:free","route":"sort"}"#;
+        assert_eq!(body(sent, other), expected);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What OpenRouter tells of the free requests of an account.
+//! What OpenRouter tells of an account.
 
 use serde_json::Value;
 
-/// Limit and rest of the free requests of the day, in OpenRouter's `/key`.
+/// Limit and rest of the free requests of the day, of the answer to `GET /key`.
 pub(crate) fn openrouter_quota(json: &[u8]) -> Option<(Option<u64>, u64)> {
     let value: Value = serde_json::from_slice(json).ok()?;
     let requests = value.get("data")?.get("free_model_daily_requests")?;
@@ -14,22 +14,22 @@ pub(crate) fn openrouter_quota(json: &[u8]) -> Option<(Option<u64>, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::openrouter_quota;
+    use super::*;
 
     #[test]
-    fn what_is_left_is_told_or_follows_from_what_is_used() {
-        let read = |requests: &str| {
-            let json = format!(r#"{{"data": {{"free_model_daily_requests": {requests}}}}}"#);
-            openrouter_quota(json.as_bytes())
-        };
-        assert_eq!(
-            read(r#"{"used": 7, "limit": 50, "remaining": 43}"#),
-            Some((Some(50), 43))
-        );
-        assert_eq!(read(r#"{"used": 7, "limit": 50}"#), Some((Some(50), 43)));
-        assert_eq!(read(r#"{"used": 70, "limit": 50}"#), Some((Some(50), 0)));
-        assert_eq!(read(r#"{"remaining": 3}"#), Some((None, 3)));
-        assert_eq!(read("null"), None);
-        assert_eq!(openrouter_quota(b"<html>"), None);
+    fn the_quota_of_the_day_is_read() {
+        for (body, expected) in [
+            (
+                r#"{"used": 12, "limit": 50, "remaining": 38}"#,
+                Some((Some(50), 38)),
+            ),
+            (r#"{"used": 12, "limit": 50}"#, Some((Some(50), 38))),
+            (r#"{"used": 60, "limit": 50}"#, Some((Some(50), 0))),
+            (r#"{"used": 12}"#, None),
+            ("null", None),
+        ] {
+            let body = format!(r#"{{"data": {{"free_model_daily_requests": {body}}}}}"#);
+            assert_eq!(openrouter_quota(body.as_bytes()), expected, "{body}");
+        }
     }
 }

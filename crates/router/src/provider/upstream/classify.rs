@@ -228,7 +228,7 @@ impl Said<'_> {
             500.. => Kind::Internal,
             300..400 => Kind::InvalidResponse,
             // An error within an answer of 200 that names no status.
-            _ => return self.from_words(),
+            _ => return self.kind_in_words(),
         };
         (kind, None)
     }
@@ -320,7 +320,7 @@ impl Said<'_> {
     }
 
     /// An error without a status: what do its words mean?
-    fn from_words(&self) -> (FailureKind, Option<Duration>) {
+    fn kind_in_words(&self) -> (FailureKind, Option<Duration>) {
         use FailureKind as Kind;
         if self.says(&["rate limit", "rate_limit", "too many requests"]) {
             return self.too_many();

@@ -427,7 +427,7 @@ impl Judged {
             let rest = &words[place..];
             let mut tokens = HARMONY_TOKENS.iter().chain(OTHER_TOKENS);
             tokens.any(|token| rest.starts_with(token))
-                && words[..place].matches('`').count() % 2 == 0
+                && words[..place].matches('`').count().is_multiple_of(2)
         })
     }
 }
@@ -471,10 +471,9 @@ fn is_call(value: &Value, tools: &[String]) -> bool {
     match value {
         Value::Array(list) => list.iter().any(|one| is_call(one, tools)),
         Value::Object(object) => {
-            if let Some(inner) = object.get("tool_calls").or(object.get("function")) {
-                if !inner.is_string() {
-                    return is_call(inner, tools);
-                }
+            let inner = object.get("tool_calls").or(object.get("function"));
+            if let Some(inner) = inner.filter(|inner| !inner.is_string()) {
+                return is_call(inner, tools);
             }
             let name = ["name", "function", "tool"]
                 .iter()
