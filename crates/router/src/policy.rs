@@ -95,8 +95,8 @@ pub struct Policy {
     pub max_error_rate: Option<f64>,
     /// Models that are never asked, by id or by a provider's name.
     pub excluded_models: Vec<String>,
-    /// The only models that are asked; empty: all.
-    pub allowed_models: Vec<String>,
+    /// The only models that are asked; `None`: all.
+    pub allowed_models: Option<Vec<String>>,
 }
 
 /// Why a deployment is not asked.
@@ -262,7 +262,10 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
         })
     };
     if is_in(&policy.excluded_models)
-        || (!policy.allowed_models.is_empty() && !is_in(&policy.allowed_models))
+        || policy
+            .allowed_models
+            .as_ref()
+            .is_some_and(|list| !is_in(list))
     {
         return Some(Exclusion::NotAllowed);
     }

@@ -1,50 +1,42 @@
 //! Finds who could answer a request, asks them one after the other until one does, and watches the
 //! answer go by.
 
+mod asked;
 mod attempt;
+mod chain;
 mod explain;
 mod table;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod wishes;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use store::{Counter, DeploymentKey, Store, Take, Taken, Timestamp};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use store::{Counter, DeploymentKey, Store, Timestamp};
 
-use crate::breaker::Admission;
 use crate::caller::Caller;
-use crate::catalog::{Catalog, Model, Tier};
-use crate::error::{Exhausted, FailureKind, FaultDomain, ProviderError, RouterError};
+use crate::caller_quota::{CallerQuota, QuotaState};
+use crate::catalog::{Catalog, Model};
+use crate::error::RouterError;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::openai::{ChatRequest, CompletionRequest};
-use crate::policy::{self, Candidate, Exclusion, Needs, Policy, Ranking};
-use crate::provider::{AnswerStream, Provider, QuotaWindow};
-use crate::quota::QuotaAdmission;
-use crate::random_id::{random_id, random_unit};
+use crate::provider::{Provider, QuotaWindow};
+use crate::random_id::random_id;
 use crate::recorder::{Recorder, now};
-use attempt::{Attempt, counter_name};
-use table::{Host, Route, Table};
-use watch::{MAX_RECORDED_NAME, Watch};
+use asked::Asked;
+use attempt::counter_name;
+use chain::Begun;
+use table::{Host, Table};
+use targets::AUTO;
+use watch::Watch;
 
 pub use attempt::AttemptSummary;
 pub use watch::WatchedStream;
-
-/// The name that leaves the choice of the model to the router.
-const AUTO: &str = "auto";
-/// When everybody who could be asked has failed, those who may have failed by chance are asked
-/// again so often, after so long a pause, which doubles.
-const MAX_ROUNDS: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// A host that asks for a longer pause is not asked again by the same request.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// How long the store may take to count a request against an account's quota. The count in memory
-/// holds when it takes longer.
-const STORE_PATIENCE: Duration = Duration::from_millis(250);
 
 /// How to route.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +71,8 @@ pub struct Answer {
     pub deployment: String,
     /// Who was asked, in order; the last one answers.
     pub trail: Vec<AttemptSummary>,
+    /// What is left of the caller's quota, if they have one.
+    pub quota: Option<QuotaState>,
     /// The answer as it comes.
     pub stream: WatchedStream,
 }
@@ -88,68 +82,12 @@ pub struct Router {
     hosts: HashMap<String, Arc<Host>>,
     health: Mutex<HashMap<DeploymentKey, Arc<Health>>>,
     table: RwLock<Arc<Table>>,
+    caller_quota: CallerQuota,
     store: Arc<dyn Store>,
     config: RouterConfig,
     recorder: Recorder,
     metrics: Arc<Metrics>,
 }
-
-/// What is asked, in either API.
-enum Asked<'a> {
-    Chat(&'a Arc<ChatRequest>),
-    Completion(&'a Arc<CompletionRequest>),
-}
-
-impl Asked<'_> {
-    fn operation(&self) -> &'static str {
-        match self {
-            Self::Chat(_) => "chat",
-            Self::Completion(_) => "text_completion",
-        }
-    }
-
-    fn id_prefix(&self) -> &'static str {
-        match self {
-            Self::Chat(_) => "chatcmpl-",
-            Self::Completion(_) => "cmpl-",
-        }
-    }
-
-    fn is_stream(&self) -> bool {
-        match self {
-            Self::Chat(request) => request.is_stream(),
-            Self::Completion(request) => request.is_stream(),
-        }
-    }
-
-    /// The models that may answer, in order.
-    fn models(&self) -> impl Iterator<Item = &str> {
-        let (model, more) = match self {
-            Self::Chat(request) => (&request.model, &request.models),
-            Self::Completion(request) => (&request.model, &request.models),
-        };
-        let more = more.iter().flatten().map(String::as_str);
-        std::iter::once(model.as_str()).chain(more)
-    }
-
-    fn needs(&self) -> Needs {
-        match self {
-            Self::Chat(request) => Needs::of_chat(request),
-            Self::Completion(request) => Needs::of_completion(request),
-        }
-    }
-
-    async fn ask(&self, route: &Route) -> Result<AnswerStream, RouterError> {
-        let (provider, model) = (&route.host.provider, route.key.name.as_str());
-        match self {
-            Self::Chat(request) => provider.chat(model, request).await,
-            Self::Completion(request) => provider.complete(model, request).await,
-        }
-    }
-}
-
-/// Who could be asked: a route and the place of its model in the list asked for.
-type Target = (usize, Arc<Route>);
 
 impl Router {
     /// A router over these providers. It knows no model until [`Router::set_catalog`].
@@ -170,6 +108,7 @@ impl Router {
             hosts,
             health: Mutex::default(),
             table: RwLock::new(Arc::new(table)),
+            caller_quota: CallerQuota::new(Arc::clone(&store)),
             store,
             config,
             recorder,
@@ -331,13 +270,27 @@ impl Router {
             model,
             asked.is_stream(),
         );
-        match self.try_all(&mut watch, asked).await {
-            Ok(Begun {
-                route,
-                stream,
-                attempt,
-                trail,
-            }) => {
+        if caller.settings.keeps_content {
+            watch.record.content = Some(asked.content());
+        }
+        let admitted = self.caller_quota.admit(caller, now()).await;
+        let begun = match admitted {
+            Ok(quota) => {
+                let begun = chain::run(self, &mut watch, caller, asked).await;
+                begun.map(|begun| (begun, quota))
+            }
+            Err(refused) => Err(refused.into()),
+        };
+        match begun {
+            Ok((
+                Begun {
+                    route,
+                    stream,
+                    attempt,
+                    trail,
+                },
+                quota,
+            )) => {
                 let Timestamp(ms) = watch.record.started_at;
                 Ok(Answer {
                     id: random_id(asked.id_prefix()),
@@ -345,6 +298,7 @@ impl Router {
                     model: route.model.0.clone(),
                     deployment: route.label.clone(),
                     trail,
+                    quota,
                     stream: WatchedStream::new(stream, attempt, watch),
                 })
             }
@@ -353,409 +307,5 @@ impl Router {
                 Err(error)
             }
         }
-    }
-
-    /// Asks one after the other until one answers.
-    async fn try_all(&self, watch: &mut Watch, asked: &Asked<'_>) -> Result<Begun, RouterError> {
-        let table = self.table();
-        let targets = Self::targets(&table, asked)?;
-        let needs = asked.needs();
-        let policy = Policy {
-            exploration: self.config.exploration,
-            ..Policy::default()
-        };
-        let ranking = rank(&targets, &needs, &policy, random_unit());
-        let mut chain = Chain {
-            router: self,
-            asked,
-            needs: &needs,
-            deadline: Instant::now() + self.config.time_budget,
-            trail: Vec::new(),
-            failed: Vec::new(),
-        };
-        for one in &ranking.ranked {
-            let route = &targets[one.index].1;
-            if let Some(begun) = chain.ask(watch, route, one.is_exploration, false).await? {
-                return Ok(begun);
-            }
-        }
-        // Nobody is left. Those that were left out for a guess of ours, and those that may have
-        // failed by chance, get another chance: the client would get nothing otherwise.
-        let guessed = ranking
-            .excluded
-            .iter()
-            .filter_map(|&(index, why)| match why {
-                Exclusion::BreakerOpen {
-                    is_stated: false,
-                    until,
-                    ..
-                } => Some((until, index)),
-                _ => None,
-            });
-        let mut guessed: Vec<_> = guessed.collect();
-        guessed.sort_unstable();
-        let mut pause = FIRST_PAUSE;
-        let mut again: Vec<Arc<Route>> = guessed
-            .into_iter()
-            .map(|(_, index)| Arc::clone(&targets[index].1))
-            .collect();
-        for _ in 1..MAX_ROUNDS {
-            if again.is_empty() {
-                again = chain.retryable();
-                if again.is_empty() {
-                    break;
-                }
-                sleep(pause.mul_f64(0.8 + 0.4 * random_unit())).await;
-                pause *= 2;
-            }
-            for route in std::mem::take(&mut again) {
-                if let Some(begun) = chain.ask(watch, &route, false, true).await? {
-                    return Ok(begun);
-                }
-            }
-        }
-        Err(chain.exhausted(&targets, &ranking))
-    }
-
-    /// Who could be asked, before anybody looks at whether it makes sense.
-    fn targets(table: &Table, asked: &Asked<'_>) -> Result<Vec<Target>, RouterError> {
-        let mut targets: Vec<Target> = Vec::new();
-        let mut error = None;
-        for (group, name) in asked.models().enumerate() {
-            let mut add = |routes: &mut dyn Iterator<Item = &Arc<Route>>| {
-                for route in routes {
-                    if targets.iter().all(|(_, other)| other.key != route.key) {
-                        targets.push((group, Arc::clone(route)));
-                    }
-                }
-            };
-            let name = name.trim();
-            if name.eq_ignore_ascii_case(AUTO) {
-                let models = table
-                    .catalog
-                    .active_models()
-                    .filter(|model| model.is_chat());
-                let routes = models.flat_map(|model| table.routes_of(&model.id.0));
-                let (demo, mut real): (Vec<_>, Vec<_>) =
-                    routes.partition(|route| route.tier == Tier::Demo);
-                // The demo is for machines that have nothing else: what it says is no answer for
-                // somebody who wanted one of a real model.
-                if real.is_empty() {
-                    real = demo;
-                }
-                add(&mut real.into_iter());
-                if targets.is_empty() {
-                    error.get_or_insert_with(nobody_here);
-                }
-            } else if let Some(model) = table.catalog.find(name) {
-                let routes = table.routes_of(&model.id.0);
-                add(&mut routes.iter());
-                if routes.is_empty() {
-                    error.get_or_insert_with(|| not_offered(model));
-                }
-            } else if let Some((model, deployment)) = table.catalog.pinned(name) {
-                let routes = table.routes_of(&model.id.0).iter();
-                add(&mut routes.filter(|route| route.key == deployment.key));
-                error.get_or_insert_with(|| not_offered(model));
-            } else {
-                error.get_or_insert_with(|| RouterError::ModelNotFound {
-                    model: name.chars().take(MAX_RECORDED_NAME).collect(),
-                    similar: table.catalog.near(name),
-                });
-            }
-        }
-        match (targets.is_empty(), error) {
-            (true, Some(error)) => Err(error),
-            (true, None) => Err(nobody_here()),
-            (false, _) => Ok(targets),
-        }
-    }
-
-    /// Counts a request against the account, in the store as well if it has limits that others who
-    /// share the store have to keep. Whether it may go ahead.
-    async fn take_quota(&self, host: &Host, tokens: u64) -> bool {
-        let now = now();
-        let takes: Vec<(QuotaWindow, Take)> = {
-            let mut account = host.account();
-            if account.admission(tokens, now) != QuotaAdmission::Open {
-                return false;
-            }
-            account.take(tokens, now);
-            let windows = QuotaWindow::ALL.into_iter();
-            let limited = windows.filter_map(|window| Some((window, account.limit(window)?)));
-            limited
-                .map(|(window, limit)| {
-                    let amount = match window {
-                        QuotaWindow::RequestsPerMinute | QuotaWindow::RequestsPerDay => 1,
-                        QuotaWindow::TokensPerMinute | QuotaWindow::TokensPerDay => {
-                            tokens.min(limit)
-                        }
-                    };
-                    let name = counter_name(host.id(), window);
-                    let start = window.start(now);
-                    let counter = Counter { name, start };
-                    let limit = Some(limit);
-                    (
-                        window,
-                        Take {
-                            counter,
-                            amount,
-                            limit,
-                        },
-                    )
-                })
-                .collect()
-        };
-        if takes.is_empty() {
-            return true;
-        }
-        let (windows, takes): (Vec<_>, Vec<_>) = takes.into_iter().unzip();
-        match timeout(STORE_PATIENCE, self.store.take(&takes)).await {
-            Ok(Ok(Taken::Done(used))) => {
-                let mut account = host.account();
-                for (window, used) in windows.into_iter().zip(used) {
-                    account.raise(window, used, now);
-                }
-                true
-            }
-            Ok(Ok(Taken::Refused { index, used })) => {
-                host.account().raise(windows[index], used, now);
-                false
-            }
-            // Better a request too many than none at all.
-            Ok(Err(_)) | Err(_) => true,
-        }
-    }
-}
-
-/// An answer that has begun, with all that it took.
-struct Begun {
-    route: Arc<Route>,
-    stream: AnswerStream,
-    attempt: Attempt,
-    trail: Vec<AttemptSummary>,
-}
-
-/// The attempts of one request.
-struct Chain<'a> {
-    router: &'a Router,
-    asked: &'a Asked<'a>,
-    needs: &'a Needs,
-    /// When there has to be something to say.
-    deadline: Instant,
-    trail: Vec<AttemptSummary>,
-    /// Who failed and how, each once, with the last failure.
-    failed: Vec<(Arc<Route>, RouterError)>,
-}
-
-impl Chain<'_> {
-    /// Asks one. `Ok(None)`: it does not answer, but another may; an error: nobody else may be
-    /// asked. `is_last_chance` asks it although its breaker is open.
-    async fn ask(
-        &mut self,
-        watch: &mut Watch,
-        route: &Arc<Route>,
-        is_exploration: bool,
-        is_last_chance: bool,
-    ) -> Result<Option<Begun>, RouterError> {
-        if Instant::now() >= self.deadline || self.trail.len() >= self.router.config.max_attempts {
-            return Ok(None);
-        }
-        if self.is_too_short(route) {
-            return Ok(None);
-        }
-        let tokens = self.needs.prompt_tokens;
-        if !is_last_chance && matches!(route.health.admit(now()), Admission::Open { .. }) {
-            return Ok(None);
-        }
-        if !self.router.take_quota(&route.host, tokens).await {
-            route.health.gave_up();
-            return Ok(None);
-        }
-        let Watch { record, .. } = &*watch;
-        let mut attempt = Attempt::begin(
-            route,
-            &self.router.recorder,
-            &self.router.metrics,
-            &record.id,
-            self.trail.len(),
-            is_exploration,
-            tokens,
-        );
-        watch.is_asked(route);
-        let deployment = route.label.clone();
-        let error = match timeout_at(self.deadline, self.asked.ask(route)).await {
-            Ok(Ok(stream)) => {
-                let failure = None;
-                self.trail.push(AttemptSummary {
-                    deployment,
-                    failure,
-                });
-                return Ok(Some(Begun {
-                    route: Arc::clone(route),
-                    stream,
-                    attempt,
-                    trail: std::mem::take(&mut self.trail),
-                }));
-            }
-            Ok(Err(error)) => {
-                attempt.failed(&error, Default::default());
-                error
-            }
-            Err(_) => {
-                attempt.given_up(FailureKind::OutOfTime, Default::default());
-                let message = format!(
-                    "nobody answered within {} s",
-                    self.router.config.time_budget.as_secs_f64()
-                );
-                ProviderError::new(FailureKind::OutOfTime, message).into()
-            }
-        };
-        let failure = Some(error.kind());
-        self.trail.push(AttemptSummary {
-            deployment,
-            failure,
-        });
-        tracing::debug!(
-            deployment = route.label,
-            error.kind = error.kind().as_str(),
-            "attempt failed"
-        );
-        if is_final(&error, route) {
-            return Err(error);
-        }
-        self.failed.retain(|(other, _)| other.key != route.key);
-        self.failed.push((Arc::clone(route), error));
-        Ok(None)
-    }
-
-    /// Whether the prompt was too long for somebody with at least as much room.
-    fn is_too_short(&self, route: &Route) -> bool {
-        let length = |route: &Route| route.spec.context_length.unwrap_or(0);
-        self.failed.iter().any(|(other, error)| {
-            error.kind() == FailureKind::ContextLengthExceeded && length(route) <= length(other)
-        })
-    }
-
-    /// Who may have failed by chance and did not ask for a long pause.
-    fn retryable(&self) -> Vec<Arc<Route>> {
-        let by_chance = self.failed.iter().filter(|(_, error)| {
-            let RouterError::Provider(error) = error else {
-                return false;
-            };
-            matches!(
-                error.kind,
-                FailureKind::Network
-                    | FailureKind::Internal
-                    | FailureKind::Unavailable
-                    | FailureKind::BrokenStream
-                    | FailureKind::InvalidResponse
-                    | FailureKind::EmptyAnswer
-                    | FailureKind::LeakedTokens
-                    | FailureKind::ToolCallInText
-                    | FailureKind::InvalidJson
-            ) && error
-                .retry_after
-                .is_none_or(|after| after.wait <= LONGEST_PAUSE)
-        });
-        by_chance.map(|(route, _)| Arc::clone(route)).collect()
-    }
-
-    /// Why nobody answered.
-    fn exhausted(mut self, targets: &[Target], ranking: &Ranking) -> RouterError {
-        // One who was asked alone speaks for himself.
-        if targets.len() == 1 && self.failed.len() == 1 {
-            let (_, error) = self.failed.remove(0);
-            return error;
-        }
-        let time = now();
-        let mut waits: Vec<Duration> = Vec::new();
-        let excluded: Vec<(String, Exclusion)> = ranking
-            .excluded
-            .iter()
-            .map(|&(index, why)| {
-                if let Some(until) = why.until() {
-                    let millis = u64::try_from(until.0.saturating_sub(time.0)).unwrap_or(0);
-                    waits.push(Duration::from_millis(millis));
-                }
-                (targets[index].1.label.clone(), why)
-            })
-            .collect();
-        for (_, error) in &self.failed {
-            if let RouterError::Provider(error) = error {
-                waits.extend(error.retry_after.map(|after| after.wait));
-            }
-        }
-        let is_quota = |kind: FailureKind| {
-            kind.fault_domain() == FaultDomain::Account
-                || matches!(kind, FailureKind::RateLimited | FailureKind::Overloaded)
-        };
-        let failures: Vec<FailureKind> =
-            self.failed.iter().map(|(_, error)| error.kind()).collect();
-        let unfit = excluded
-            .iter()
-            .filter(|(_, why)| why.until().is_none())
-            .count();
-        let kind = if failures.is_empty() && unfit == excluded.len() {
-            // Nobody here can do what is asked for.
-            FailureKind::InvalidRequest
-        } else if failures.contains(&FailureKind::ContextLengthExceeded) {
-            FailureKind::ContextLengthExceeded
-        } else if failures.iter().all(|&kind| is_quota(kind))
-            && excluded.iter().all(|(_, why)| match why {
-                Exclusion::BreakerOpen { why, .. } => is_quota(*why),
-                _ => true,
-            })
-        {
-            FailureKind::RateLimited
-        } else if failures.iter().all(|&kind| kind == FailureKind::OutOfTime)
-            && !failures.is_empty()
-        {
-            FailureKind::OutOfTime
-        } else {
-            FailureKind::Unavailable
-        };
-        RouterError::Exhausted(Box::new(Exhausted {
-            kind,
-            trail: self.trail,
-            excluded,
-            last: self.failed.pop().map(|(_, error)| error.to_string()),
-            retry_after: waits.into_iter().min(),
-        }))
-    }
-}
-
-/// Whether asking somebody else makes no sense: the caller is at fault.
-fn is_final(error: &RouterError, route: &Route) -> bool {
-    match error {
-        // What this machine cannot do a host may.
-        RouterError::Invalid(_) => route.tier == Tier::Hosted,
-        _ => matches!(
-            error.kind(),
-            FailureKind::InvalidRequest | FailureKind::ContentRefused
-        ),
-    }
-}
-
-fn rank(targets: &[Target], needs: &Needs, policy: &Policy, draw: f64) -> Ranking {
-    let now = now();
-    let candidates: Vec<Candidate<'_>> = targets
-        .iter()
-        .map(|(group, route)| route.candidate(*group, 0, needs.prompt_tokens, now))
-        .collect();
-    policy::order(&candidates, needs, policy, draw)
-}
-
-fn nobody_here() -> RouterError {
-    let message = "there is no model here; pull one with `freeway pull openai/gpt-oss-20b`, or set \
-                   the key of a provider and look at `freeway models`";
-    ProviderError::new(FailureKind::Unavailable, message).into()
-}
-
-/// A model that is known and that nobody who can be asked offers.
-fn not_offered(model: &Model) -> RouterError {
-    RouterError::NotOffered {
-        model: model.id.0.clone(),
-        was_offered: model.deployments.iter().any(|one| !one.is_active()),
     }
 }

@@ -231,17 +231,18 @@ fn a_prompt_that_nobody_may_train_on_goes_to_this_machine_or_to_a_host_that_prom
 fn the_wishes_of_a_key_exclude_by_either_name_and_by_errors_that_were_seen() {
     let world = world("a", "m/m");
     for (excluded_models, allowed_models, is_asked) in [
-        (vec![], vec![], true),
-        (vec!["M/m"], vec![], false),
-        (vec!["m/m:free"], vec![], false),
-        (vec!["m/other"], vec![], true),
-        (vec![], vec!["m/other"], false),
-        (vec![], vec!["m/other", "m/m"], true),
+        (vec![], None, true),
+        (vec!["M/m"], None, false),
+        (vec!["m/m:free"], None, false),
+        (vec!["m/other"], None, true),
+        (vec![], Some(vec!["m/other"]), false),
+        (vec![], Some(vec![]), false),
+        (vec![], Some(vec!["m/other", "m/m"]), true),
     ] {
         let owned = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect();
         let policy = Policy {
             excluded_models: owned(&excluded_models),
-            allowed_models: owned(&allowed_models),
+            allowed_models: allowed_models.as_deref().map(owned),
             ..Policy::default()
         };
         let why = excluded(candidate(&world), &Needs::default(), &policy);

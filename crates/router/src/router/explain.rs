@@ -9,12 +9,16 @@ use time::format_description::well_known::Rfc3339;
 
 use store::Timestamp;
 
+use super::Router;
+use super::asked::Asked;
 use super::table::Route;
-use super::{Asked, Router};
+use super::targets::targets;
+use super::wishes::{needs_of, policy_of};
+use crate::caller::Caller;
 use crate::catalog::Tier;
 use crate::error::RouterError;
 use crate::openai::ChatRequest;
-use crate::policy::{Exclusion, Policy, Score, order};
+use crate::policy::{Exclusion, Score, order};
 use crate::recorder::now;
 
 impl Router {
@@ -22,25 +26,29 @@ impl Router {
     ///
     /// # Errors
     /// If there is no such model, or nobody who offers it.
-    pub fn explain(&self, request: &Arc<ChatRequest>) -> Result<Value, RouterError> {
+    pub fn explain(
+        &self,
+        caller: &Caller,
+        request: &Arc<ChatRequest>,
+    ) -> Result<Value, RouterError> {
         let asked = Asked::Chat(request);
         let table = self.table();
-        let targets = Self::targets(&table, &asked)?;
-        let (needs, now) = (asked.needs(), now());
+        let targets = targets(&table, caller, &asked)?;
+        let (needs, now) = (needs_of(caller, &asked), now());
         let candidates: Vec<_> = targets
             .iter()
-            .map(|(group, route)| route.candidate(*group, 0, needs.prompt_tokens, now))
+            .map(|target| target.candidate(&needs, now))
             .collect();
-        let policy = Policy::default();
+        let policy = policy_of(caller, 0.0);
         // Whom chance would put first is left out: it would be another one each time.
         let ranking = order(&candidates, &needs, &policy, 1.0);
         let ranked = ranking.ranked.iter().map(|one| {
-            let mut json = route_json(&targets[one.index].1, now);
+            let mut json = route_json(&targets[one.index].route, now);
             json["score"] = score_json(one.score);
             json
         });
         let excluded = ranking.excluded.iter().map(|&(index, why)| {
-            let mut json = route_json(&targets[index].1, now);
+            let mut json = route_json(&targets[index].route, now);
             json["reason"] = why.as_str().into();
             json["detail"] = detail_json(why);
             json["until"] = why.until().map(rfc3339).into();

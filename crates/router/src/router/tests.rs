@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use store::{AttemptRecord, RequestQuery, RequestRecord};
 use tokio::time::advance;
 
+use super::chain::MAX_ROUNDS;
 use super::*;
-use crate::catalog::LocalModels;
-use crate::error::RetryAfter;
+use crate::catalog::{LocalModels, Tier};
+use crate::error::{FailureKind, ProviderError, RetryAfter};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::provider::{
-    AccountLimits, AnswerEvent, AnswerSource, Delta, FinishReason, Progress, ProviderId, Usage,
+    AccountLimits, AnswerEvent, AnswerSource, AnswerStream, Delta, FinishReason, Progress,
+    ProviderId, Usage,
 };
 use crate::recorder::{KeepDays, RecorderTask};
 
@@ -635,7 +637,7 @@ async fn an_explanation_asks_nobody_and_tells_the_order_that_a_request_would_tak
     let before = world.num_asked();
     let body = json!({"model": M, "messages": [{"role": "user", "content": "hi"}]});
     let request = Arc::new(ChatRequest::from_json(body.to_string().into()).unwrap());
-    let told = world.router.explain(&request).unwrap();
+    let told = world.router.explain(&Caller::default(), &request).unwrap();
     let names = |list: &Value| -> Vec<String> {
         let all = list.as_array().unwrap().iter();
         all.map(|one| one["deployment"].as_str().unwrap().to_owned())

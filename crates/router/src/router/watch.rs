@@ -11,6 +11,7 @@ use store::RequestRecord;
 use super::attempt::Attempt;
 use super::table::Route;
 use crate::caller::Caller;
+use crate::caller_quota::settlement;
 use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::metrics::{Metrics, OperationLabels};
 use crate::provider::{AnswerEvent, AnswerStream, Progress};
@@ -24,6 +25,7 @@ pub(super) struct Watch {
     recorder: Recorder,
     metrics: Arc<Metrics>,
     labels: OperationLabels,
+    caller: Caller,
     started: Instant,
     pub(super) record: RequestRecord,
     is_over: bool,
@@ -48,6 +50,7 @@ impl Watch {
                 // Only names of the catalogue become labels: others are the client's to make up.
                 gen_ai_request_model: String::new(),
             },
+            caller: caller.clone(),
             started: Instant::now(),
             record: RequestRecord {
                 id: request_id,
@@ -99,6 +102,11 @@ impl Watch {
         let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let usage = progress.usage.unwrap_or_default();
+        let tokens = (usage.prompt_tokens + usage.completion_tokens) as u64;
+        let used = settlement(&self.caller, tokens, now());
+        if !used.is_empty() {
+            self.recorder.count(used);
+        }
         self.recorder.request(RequestRecord {
             outcome: failure.map_or("ok", FailureKind::as_str).to_owned(),
             first_token_ms: first_token.map(millis),

@@ -13,6 +13,7 @@ use router::provider::AnswerEvent;
 
 use crate::body::{json_response, raw_json_response};
 use crate::error::ApiError;
+use crate::quota::told;
 use crate::request_id::RequestId;
 use crate::routes::AppState;
 use crate::routing_headers::name_attempts;
@@ -42,7 +43,7 @@ pub(crate) async fn create(
             Some(&answer.deployment),
             &answer.trail,
         );
-        return Ok(response);
+        return Ok(told(response, answer.quota.as_ref()));
     }
     let mut completion = ChatCompletion::default();
     let mut whole = None;
@@ -65,5 +66,5 @@ pub(crate) async fn create(
         Some(&answer.deployment),
         &answer.trail,
     );
-    Ok(response)
+    Ok(told(response, answer.quota.as_ref()))
 }
