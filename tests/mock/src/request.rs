@@ -11,6 +11,9 @@ use tokio::net::TcpStream;
 const MAX_HEAD_BYTES: usize = 64 << 10;
 const MAX_BODY_BYTES: usize = 64 << 20;
 
+/// How a connection begins from which TLS is expected; it is told in plain words that there is none.
+const TLS_HANDSHAKE: u8 = 22;
+
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct SeenRequest {
@@ -81,6 +84,11 @@ pub(crate) async fn read(
     buffer: &mut BytesMut,
 ) -> io::Result<Option<SeenRequest>> {
     let head_len = loop {
+        if buffer.first() == Some(&TLS_HANDSHAKE) {
+            let answer = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n";
+            socket.write_all(answer).await?;
+            return Ok(None);
+        }
         if let Some(place) = buffer.windows(4).position(|end| end == b"\r\n\r\n") {
             break place + 4;
         }

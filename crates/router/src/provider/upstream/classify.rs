@@ -418,3 +418,6 @@ fn rate_header(part: &str, what: &str, span: &str) -> String {
         span => format!("x-ratelimit-{part}-{what}-{span}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

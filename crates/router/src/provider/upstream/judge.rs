@@ -487,3 +487,6 @@ fn is_call(value: &Value, tools: &[String]) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ pub(super) struct RelayOptions {
 /// A stream of a host.
 pub(super) struct Relay {
     options: RelayOptions,
-    /// `None` once everything is read.
+    /// `None` once it is over.
     exchange: Option<Exchange>,
     splitter: SseSplitter,
     judge: Judge,
@@ -176,6 +176,13 @@ impl Relay {
                 context.waker().wake_by_ref();
                 break;
             }
+        }
+        if self.is_over
+            && let Some(mut exchange) = self.exchange.take()
+            && exchange.poll_bytes(context).is_pending()
+        {
+            // The answer is complete, the end of its body is on the way.
+            exchange.drain();
         }
         self.flush();
         let is_waiting = !self.has_begun || self.ready.is_empty();
@@ -427,9 +434,6 @@ impl Relay {
             usage: self.usage.filter(|_| !self.is_usage_told),
             fault,
         }));
-        if let Some(exchange) = self.exchange.take() {
-            exchange.drain();
-        }
     }
 
     fn fail(&mut self, kind: FailureKind, words: String) {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use harmony::{Encoding, TokenId, TurnPart, TurnReader};
 
-use super::judge::BARE_TURNS;
+use super::judge::{BARE_OPENINGS, BARE_TURNS};
 use crate::openai::upstream::{Choice, Chunk};
 use crate::provider::{AnswerEvent, Delta, FinishReason};
 use crate::random_id::random_id;
@@ -13,6 +13,9 @@ use crate::random_id::random_id;
 /// Most choices and calls that are mended.
 const MAX_CHOICES: usize = 128;
 const MAX_CALLS: usize = 128;
+
+/// What stands before what the model writes, and is sometimes repeated.
+const START: &str = "<|start|>assistant";
 
 /// Built when the first answer has to be mended; most servers never see one.
 static ENCODING: LazyLock<Encoding> = LazyLock::new(Encoding::gpt_oss);
@@ -241,6 +244,12 @@ impl Reader {
         self.held.push_str(text);
         let mut parts = Vec::new();
         if !self.has_begun {
+            let words = self.held.trim_start();
+            let openings = BARE_OPENINGS.iter().chain(&[START]);
+            let mut longer = openings.filter(|opening| opening.len() > words.len());
+            if longer.any(|opening| opening.starts_with(words)) {
+                return parts;
+            }
             self.begin(&mut parts);
         }
         while let Some((place, length, marker)) = self.next_marker() {
@@ -259,6 +268,9 @@ impl Reader {
 
     fn close(&mut self) -> Vec<TurnPart> {
         let mut parts = Vec::new();
+        if !self.has_begun {
+            self.begin(&mut parts);
+        }
         let rest = std::mem::take(&mut self.held);
         self.text(&rest, &mut parts);
         parts.extend(self.turn.close());
@@ -273,7 +285,7 @@ impl Reader {
         }
         self.has_begun = true;
         let special = ENCODING.special_tokens();
-        if let Some(rest) = self.held.strip_prefix("<|start|>assistant") {
+        if let Some(rest) = self.held.strip_prefix(START) {
             self.held = rest.to_owned();
         } else if let Some(rest) = self.held.strip_prefix("analysis") {
             self.held = rest.to_owned();
@@ -368,3 +380,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

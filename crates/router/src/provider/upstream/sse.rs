@@ -51,7 +51,7 @@ impl SseSplitter {
             }
         };
         self.num_scanned = self.begun.len();
-        self.skips_line_feed |= block.last() == Some(&b'\r');
+        self.skips_line_feed |= self.begun.is_empty() && block.last() == Some(&b'\r');
         match self.begun.len() > MAX_EVENT_BYTES {
             true => Err(EventTooLong),
             false => Ok(block),
@@ -133,7 +133,7 @@ fn next_event(block: &str, start: usize) -> Option<SseEvent<'_>> {
     let mut num_data = 0;
     let mut only_line_feeds = true;
     while let Some((line, end)) = next_line(block, event.place.end) {
-        only_line_feeds &= end == event.place.end + line.len() + 1;
+        only_line_feeds &= &block[event.place.end + line.len()..end] == "\n";
         event.place.end = end;
         if line.is_empty() {
             event.is_plain = num_lines == 1 && num_data == 1 && only_line_feeds;

@@ -26,7 +26,11 @@ fn oracle(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let (mut name, mut data) = (String::new(), Vec::new());
     for line in text.split('\n') {
-        let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+        // More is forgiven than has to be: a byte order mark before any line.
+        let line = match line {
+            "\u{feff}" => line,
+            line => line.strip_prefix('\u{feff}').unwrap_or(line),
+        };
         if let Some(value) = line.strip_prefix("data:") {
             data.push(value.strip_prefix(' ').unwrap_or(value).to_owned());
         } else if line == "data" {
