@@ -389,12 +389,13 @@ pub(crate) enum HarmonyCommand {
     },
 }
 
-/// Make, list and revoke the keys that callers of the server present
+/// Make, list, change and revoke the keys that callers of the server present
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  KEY=$(freeway keys create --name laptop --expires 90)
+  KEY=$(freeway keys create laptop --expires 90 --requests-per-day 200)
   freeway keys list
+  freeway keys set key_9fT2LkQ7ZbXe --allow-model openai/gpt-oss-20b
   freeway keys revoke key_9fT2LkQ7ZbXe
 
 Exit codes: 0 done, 1 failed, 2 wrong command line.")]
@@ -411,13 +412,43 @@ pub(crate) enum KeysCommand {
     /// Make a key and print it, this once; what is kept is its hash
     Create {
         /// What the key is for, to recognise it by
-        #[arg(long, value_name = "NAME")]
         name: Option<String>,
+
+        /// The same as NAME
+        #[arg(
+            long = "name",
+            value_name = "NAME",
+            conflicts_with = "name",
+            hide = true
+        )]
+        name_flag: Option<String>,
 
         /// Refuse the key after so many days, or from the beginning of a date in UTC on [default:
         /// never]
         #[arg(long, value_name = "DAYS|YYYY-MM-DD", allow_hyphen_values = true)]
         expires: Option<String>,
+
+        #[command(flatten)]
+        settings: KeySettingsArgs,
+    },
+    /// Change what a key may do; what is not named stays
+    ///
+    /// A running server follows within ten seconds (`key_cache_s`).
+    Set {
+        /// The id of the key, as `freeway keys list` shows it
+        id: String,
+
+        #[command(flatten)]
+        settings: KeySettingsArgs,
+    },
+    /// Print a key, its settings, and how far its quota is used up
+    Show {
+        /// The id of the key, as `freeway keys list` shows it
+        id: String,
+
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Print all keys, the newest first
     List {
@@ -430,6 +461,63 @@ pub(crate) enum KeysCommand {
         /// The id of the key, `key_` and 12 characters, as `freeway keys list` shows it
         id: String,
     },
+}
+
+/// What a key may do.
+#[derive(Debug, Args)]
+pub(crate) struct KeySettingsArgs {
+    /// Let the key manage keys and see everybody's requests
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) admin: Option<bool>,
+
+    /// Keep what its requests say, together with the log of requests
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) keep_content: Option<bool>,
+
+    /// Requests within a minute of UTC; `none` lifts the limit
+    #[arg(long, value_name = "N|none", value_parser = KeyLimit::parse)]
+    pub(crate) requests_per_minute: Option<KeyLimit>,
+
+    /// Requests within a day of UTC
+    #[arg(long, value_name = "N|none", value_parser = KeyLimit::parse)]
+    pub(crate) requests_per_day: Option<KeyLimit>,
+
+    /// Tokens of prompts and answers within a minute of UTC
+    #[arg(long, value_name = "N|none", value_parser = KeyLimit::parse)]
+    pub(crate) tokens_per_minute: Option<KeyLimit>,
+
+    /// Tokens of prompts and answers within a day of UTC
+    #[arg(long, value_name = "N|none", value_parser = KeyLimit::parse)]
+    pub(crate) tokens_per_day: Option<KeyLimit>,
+
+    /// Let the key ask this model alone; give it several times for several [default: every model]
+    #[arg(long, value_name = "MODEL", conflicts_with = "allow_any_model")]
+    pub(crate) allow_model: Vec<String>,
+
+    /// Let the key ask every model again
+    #[arg(long)]
+    pub(crate) allow_any_model: bool,
+
+    /// How its requests are routed, a JSON object such as {"sort": "leastIssues"}; replaces what was
+    /// there
+    #[arg(long, value_name = "JSON")]
+    pub(crate) preferences: Option<String>,
+}
+
+/// A limit to set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyLimit(pub(crate) Option<u32>);
+
+impl KeyLimit {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(limit @ 1..) => Ok(Self(Some(limit))),
+            _ if text == "none" => Ok(Self(None)),
+            _ => Err(format!("give a number from 1 to {}, or none", u32::MAX)),
+        }
+    }
 }
 
 /// Where keys and the log of requests are kept.

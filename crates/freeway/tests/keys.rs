@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use output::{assert_success, stderr, stdout};
@@ -146,6 +146,128 @@ fn a_list_names_each_key_and_gives_none_away() {
             place(lines[0], "STATE"),
             "{table}"
         );
+    }
+}
+
+#[test]
+fn a_name_may_stand_alone() {
+    let home = Home::new();
+    home.create(&["Ada's laptop"]);
+    assert_eq!(home.list()[0]["name"], "Ada's laptop");
+    let both = ["create", "one", "--name", "two"];
+    assert_eq!(home.keys(&both).status.code(), Some(2));
+}
+
+#[test]
+fn a_key_is_made_with_its_settings_and_they_are_changed_one_by_one() {
+    let home = Home::new();
+    let (_, id) = home.create(&[
+        "worker",
+        "--requests-per-minute",
+        "20",
+        "--tokens-per-day",
+        "100000",
+        "--allow-model",
+        "openai/gpt-oss-20b",
+        "--keep-content",
+    ]);
+    let shown = |home: &Home| -> Value {
+        let output = home.keys(&["show", &id, "--json"]);
+        assert_success(&output);
+        serde_json::from_str(stdout(&output)).unwrap()
+    };
+    let key = shown(&home);
+    assert_eq!(key, home.list()[0]);
+    assert_eq!(key["is_admin"], false);
+    assert_eq!(key["keeps_content"], true);
+    let quota = json!({
+        "requests_per_minute": 20,
+        "requests_per_day": null,
+        "tokens_per_minute": null,
+        "tokens_per_day": 100_000,
+    });
+    assert_eq!(key["quota"], quota);
+    let allowed = json!({"allowedModels": ["openai/gpt-oss-20b"]});
+    assert_eq!(key["preferences"], allowed);
+
+    let output = home.keys(&[
+        "set",
+        &id,
+        "--admin",
+        "--tokens-per-day",
+        "none",
+        "--preferences",
+        r#"{"sort": "leastIssues"}"#,
+    ]);
+    assert_success(&output);
+    assert!(stderr(&output).contains("worker"), "{}", stderr(&output));
+    let key = shown(&home);
+    assert_eq!(key["is_admin"], true);
+    assert_eq!(key["keeps_content"], true, "what is not named stays");
+    assert_eq!(key["quota"]["requests_per_minute"], 20);
+    assert_eq!(key["quota"]["tokens_per_day"], Value::Null);
+    assert_eq!(key["preferences"]["sort"], "leastIssues");
+    assert_eq!(
+        key["preferences"]["allowedModels"],
+        allowed["allowedModels"]
+    );
+
+    let table = home.keys(&["list"]);
+    let table = stdout(&table);
+    assert!(table.contains("20 requests/min"), "{table}");
+    assert!(table.contains("admin"), "{table}");
+    let card = home.keys(&["show", &id]);
+    assert_success(&card);
+    let card = stdout(&card);
+    for words in ["worker", "0 of 20 used", "leastIssues", "administrator"] {
+        assert!(card.contains(words), "{words}: {card}");
+    }
+}
+
+#[test]
+fn settings_that_mean_nothing_are_usage_errors_and_change_nothing() {
+    let home = Home::new();
+    let (secret, id) = home.create(&["--requests-per-day", "5"]);
+    let before = home.list();
+    let unlike_a_number = "a number from 1";
+    for (args, words) in [
+        (&[][..], "say what to change"),
+        (&["--requests-per-day", "0"], unlike_a_number),
+        (&["--requests-per-day", "-1"], "unexpected argument"),
+        (&["--tokens-per-minute", "many"], unlike_a_number),
+        (&["--tokens-per-minute", "4294967296"], unlike_a_number),
+        (&["--preferences", "{"], "not valid JSON"),
+        (&["--preferences", "{\"sort\": \"best\"}"], "must be one of"),
+        (&["--allow-model", " "], "allowedModels"),
+        (
+            &["--allow-model", "a", "--allow-any-model"],
+            "cannot be used with",
+        ),
+        (&["--admin=maybe"], "invalid value"),
+    ] {
+        let output = home.keys(&[&["set", &id], args].concat());
+        assert_fails(&output, 2, &[words]);
+    }
+    assert_eq!(home.list(), before);
+    for command in ["set", "show"] {
+        let args = match command {
+            "set" => vec!["set", "key_unknown", "--admin"],
+            _ => vec!["show", "key_unknown"],
+        };
+        assert_fails(&home.keys(&args), 1, &["key_unknown", "freeway keys list"]);
+        let args: Vec<_> = args
+            .iter()
+            .map(|arg| {
+                if *arg == "key_unknown" {
+                    secret.as_str()
+                } else {
+                    arg
+                }
+            })
+            .collect();
+        let output = home.keys(&args);
+        assert_fails(&output, 2, &["its id"]);
+        assert!(!stderr(&output).contains(&secret[8..]));
     }
 }
 

@@ -3,5 +3,9 @@
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod health;
+pub(crate) mod history;
+mod key_settings;
+pub(crate) mod keys;
+pub(crate) mod me;
 pub(crate) mod metrics;
 pub(crate) mod models;

@@ -1,31 +1,37 @@
 //! Who may ask.
 //!
-//! With keys required, a request brings one as `Authorization: Bearer …`. Without, the server
-//! answers whoever reaches it, which is this machine only: and then a web page of another site
-//! must not be able to ask through the user's browser. So in that case the `Host` must be a
+//! With keys required, a request brings one as `Authorization: Bearer …` or `X-API-Key: …`. Without,
+//! the server answers whoever reaches it, which is this machine only: and then a web page of another
+//! site must not be able to ask through the user's browser. So in that case the `Host` must be a
 //! loopback name (a page cannot fake it; this stops DNS rebinding) and an `Origin`, if there is
 //! one, a loopback one or one that was allowed.
 
+mod origin;
+mod presented;
+
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, RETRY_AFTER};
+use axum::http::header::{HOST, ORIGIN, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use router::Caller;
 use router::recorder::{Recorder, now};
-use store::{ApiKey, KeyHash, KeyRecord, Store};
+use store::{KeyHash, KeyId, KeyRecord, Store};
 use tokio::time::timeout;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::body::discard;
 use crate::error::ApiError;
 use crate::listen::ServerConfig;
+use crate::quota;
+use origin::{is_listed, is_loopback_authority, is_loopback_origin};
+pub(crate) use presented::Refusal;
 
 /// How long the store may take to find a key, and how long a record that was good is believed when
 /// it takes longer or fails.
@@ -53,14 +59,23 @@ pub(crate) struct Auth {
     allowed_origins: Arc<[String]>,
     cache_time: Duration,
     cache: Mutex<HashMap<KeyHash, Cached>>,
+    /// Everybody, where no key is asked for.
+    anybody: Caller,
 }
 
 #[derive(Clone)]
 struct Cached {
     /// `None`: there is no such key. Remembered as well, so that guessing costs no queries.
-    record: Option<KeyRecord>,
+    known: Option<Known>,
     checked_at: Instant,
     use_recorded_at: Option<Instant>,
+}
+
+/// A key, and its owner as the router knows them.
+#[derive(Clone)]
+struct Known {
+    record: Arc<KeyRecord>,
+    caller: Caller,
 }
 
 impl Auth {
@@ -71,6 +86,7 @@ impl Auth {
             allowed_origins: config.allowed_origins.clone().into(),
             cache_time: config.key_cache,
             cache: Mutex::default(),
+            anybody: Caller::of_this_machine(),
         }
     }
 
@@ -78,47 +94,51 @@ impl Auth {
         match &self.access {
             Access::Loopback => {
                 self.check_loopback(headers)?;
-                Ok(Caller::default())
+                Ok(self.anybody.clone())
             }
             Access::Keys(store) => self.check_key(store.as_ref(), headers).await,
         }
     }
 
+    /// Of what everybody may read: whose key it is, if a good one came along.
+    async fn recognise(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        match self.check(headers).await {
+            Err(ApiError::Unauthorized(_)) => Ok(Caller::default()),
+            result => result,
+        }
+    }
+
     async fn check_key(&self, store: &dyn Store, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let refused = |words: &str| {
-            Err(ApiError::Unauthorized(format!(
-                "{words}; send `Authorization: Bearer KEY` with a key from `freeway keys create`"
-            )))
-        };
-        let Some(presented) = headers.get(AUTHORIZATION) else {
-            return refused("an API key is needed");
-        };
-        let key = presented
-            .to_str()
-            .ok()
-            .and_then(|text| {
-                let (scheme, token) = text.split_once(' ')?;
-                scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-            })
-            .and_then(ApiKey::parse);
-        let Some(key) = key else {
-            return refused("this is not an API key of Freeway");
-        };
-        let hash = key.hash();
+        let hash = presented::key(headers)?.hash();
         let cached = self.find(store, hash).await?;
-        let Some(record) = cached.record.filter(|record| record.is_active(now())) else {
-            return refused("this API key is unknown, expired or revoked");
+        let Some(known) = cached.known else {
+            return Err(Refusal::Unknown.into());
         };
+        if known.record.revoked_at.is_some() {
+            return Err(Refusal::Revoked.into());
+        }
+        if !known.record.is_active(now()) {
+            return Err(Refusal::Expired.into());
+        }
         let is_old = |at: Instant| at.elapsed() >= USE_INTERVAL;
         if cached.use_recorded_at.is_none_or(is_old) {
-            self.recorder.key_used(record.id.clone(), now());
+            self.recorder.key_used(known.record.id.clone(), now());
             if let Some(entry) = self.lock().get_mut(&hash) {
                 entry.use_recorded_at = Some(Instant::now());
             }
         }
-        Ok(Caller {
-            key_id: Some(record.id),
-        })
+        Ok(known.caller)
+    }
+
+    /// Reads a key anew when it is presented next: it was changed here.
+    pub(crate) fn forget(&self, id: &KeyId) {
+        let is_it = |cached: &Cached| {
+            cached
+                .known
+                .as_ref()
+                .is_some_and(|one| one.record.id == *id)
+        };
+        self.lock().retain(|_, cached| !is_it(cached));
     }
 
     /// What is known of a key: from the cache while that is fresh, else from the store.
@@ -147,7 +167,10 @@ impl Auth {
             }
         }
         let cached = Cached {
-            record: found,
+            known: found.map(|record| Known {
+                caller: Caller::of_key(&record),
+                record: Arc::new(record),
+            }),
             checked_at: Instant::now(),
             use_recorded_at: known.and_then(|known| known.use_recorded_at),
         };
@@ -166,8 +189,7 @@ impl Auth {
             )));
         }
         if let Some(origin) = text(ORIGIN)
-            && !is_loopback_origin(origin)
-            && !is_listed(&self.allowed_origins, origin)
+            && !self.is_own_page(origin)
         {
             return Err(ApiError::Forbidden(format!(
                 "pages of {origin:?} are not answered; add it to allowed_origins if they may ask"
@@ -180,17 +202,33 @@ impl Auth {
     /// this machine.
     pub(crate) fn cors(&self) -> CorsLayer {
         let allowed = Arc::clone(&self.allowed_origins);
-        let is_keyless = matches!(self.access, Access::Loopback);
+        let is_keyless = self.is_keyless();
         let may_ask = move |origin: &HeaderValue, _: &Parts| {
             let origin = origin.to_str().unwrap_or("");
             is_listed(&allowed, origin) || (is_keyless && is_loopback_origin(origin))
         };
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(may_ask))
-            .allow_methods([Method::GET, Method::POST])
+            .allow_methods([
+                Method::GET,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ])
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+            .expose_headers(exposed_headers())
             .max_age(CORS_AGE)
+    }
+
+    /// Whether no key is asked for.
+    pub(crate) fn is_keyless(&self) -> bool {
+        matches!(self.access, Access::Loopback)
+    }
+
+    /// Whether pages of this origin may read answers of a server that asks for no key.
+    pub(crate) fn is_own_page(&self, origin: &str) -> bool {
+        is_loopback_origin(origin) || is_listed(&self.allowed_origins, origin)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<KeyHash, Cached>> {
@@ -198,28 +236,11 @@ impl Auth {
     }
 }
 
-/// Whether an origin is in the list; `*` stands for all.
-fn is_listed(allowed: &[String], origin: &str) -> bool {
-    allowed.iter().any(|one| one == "*" || one == origin)
-}
-
-fn is_loopback_origin(origin: &str) -> bool {
-    let uri: Result<Uri, _> = origin.parse();
-    uri.ok()
-        .and_then(|uri| uri.authority().map(|authority| authority.to_string()))
-        .is_some_and(|authority| is_loopback_authority(&authority))
-}
-
-/// Whether `host[:port]` names this machine.
-fn is_loopback_authority(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(""),
-        None => authority.split(':').next().unwrap_or(""),
-    };
-    let host = host.trim_end_matches('.');
-    host.eq_ignore_ascii_case("localhost")
-        || host.to_ascii_lowercase().ends_with(".localhost")
-        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+/// What pages may read of the head of an answer.
+pub(crate) fn exposed_headers() -> Vec<HeaderName> {
+    let mut names = vec![HeaderName::from_static("x-request-id"), RETRY_AFTER];
+    names.extend(quota::HEADERS);
+    names
 }
 
 /// Lets a request pass with its [`Caller`], or refuses it.
@@ -240,40 +261,30 @@ pub(crate) async fn require(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for good in [
-            "localhost",
-            "LOCALHOST:8080",
-            "app.localhost:1",
-            "localhost.",
-            "127.0.0.1",
-            "127.9.9.9:80",
-            "[::1]:8080",
-            "[::1]",
-        ] {
-            assert!(is_loopback_authority(good), "{good}");
+/// Lets everybody pass who may reach this server, with or without a key.
+pub(crate) async fn recognise(
+    State(auth): State<Arc<Auth>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match auth.recognise(request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
         }
-        for bad in [
-            "",
-            "evil.com",
-            "localhost.evil.com",
-            "127.0.0.1.evil.com",
-            "evil.com:127",
-            "10.0.0.1",
-            "0.0.0.0",
-            "[::2]",
-            "notlocalhost",
-            "[",
-        ] {
-            assert!(!is_loopback_authority(bad), "{bad}");
-        }
-        assert!(is_loopback_origin("http://localhost:3000"));
-        assert!(!is_loopback_origin("https://evil.com"));
-        assert!(!is_loopback_origin("null"));
+        Err(error) => error.into_response(),
     }
+}
+
+/// Lets administrators pass; behind [`require`].
+pub(crate) async fn require_admin(
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if caller.is_admin() {
+        return next.run(request).await;
+    }
+    discard(request.into_body()).await;
+    ApiError::NotAdmin.into_response()
 }

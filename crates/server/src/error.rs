@@ -1,13 +1,20 @@
 //! The one map from errors to status and body.
 
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use router::openai::error_body;
-use router::{FailureKind, InvalidRequest, RouterError};
+use router::{AdmitError, FailureKind, InvalidRequest, RouterError};
 use serde_json::{Value, json};
+use store::StoreError;
 
+use crate::auth::Refusal;
 use crate::body::json_response;
+use crate::quota;
+use crate::routing_headers::name_attempts;
 
 /// Why a request is not answered as asked.
 #[derive(Debug)]
@@ -15,9 +22,13 @@ pub(crate) enum ApiError {
     /// From the router.
     Router(RouterError),
     /// No key, or not a good one.
-    Unauthorized(String),
+    Unauthorized(Refusal),
     /// A page of another site asks.
     Forbidden(String),
+    /// The key is good, but not for this.
+    NotAdmin,
+    /// There is nothing with this name, though there may be others like it.
+    NotFound(String),
     /// The body is larger than allowed.
     BodyTooLarge { limit: usize },
     /// The body did not come in time.
@@ -34,7 +45,12 @@ pub(crate) enum ApiError {
     /// The server is about to end.
     ShuttingDown,
     /// The store does not answer.
-    Store(store::StoreError),
+    Store(StoreError),
+    /// The store does not answer, and clients know these words for it.
+    Failed {
+        known_words: &'static str,
+        source: StoreError,
+    },
 }
 
 impl From<RouterError> for ApiError {
@@ -49,20 +65,30 @@ impl From<InvalidRequest> for ApiError {
     }
 }
 
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<AdmitError> for ApiError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Exceeded(exceeded) => Self::Router(exceeded.into()),
+            AdmitError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Router(error) => match error.kind() {
-                FailureKind::InvalidRequest | FailureKind::ContextLengthExceeded => {
-                    StatusCode::BAD_REQUEST
-                }
-                FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
-                FailureKind::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-                FailureKind::Unavailable | FailureKind::ShutDown => StatusCode::SERVICE_UNAVAILABLE,
-                _ => StatusCode::INTERNAL_SERVER_ERROR,
-            },
+            Self::Router(error) => status_of(error.kind()),
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::NotAdmin => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Store(StoreError::TooMany { .. }) => StatusCode::CONFLICT,
+            Self::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
@@ -83,8 +109,13 @@ impl ApiError {
         };
         match self {
             Self::Router(error) => error_body(error),
-            Self::Unauthorized(message) => invalid("invalid_api_key", message),
+            Self::Unauthorized(refusal) => invalid("invalid_api_key", &refusal.message()),
             Self::Forbidden(message) => invalid("forbidden", message),
+            Self::NotAdmin => invalid(
+                "admin_required",
+                "this needs the key of an administrator; `freeway keys create --admin` makes one",
+            ),
+            Self::NotFound(message) => invalid("not_found", message),
             Self::BodyTooLarge { limit } => invalid(
                 "body_too_large",
                 &format!("the body is larger than {limit} bytes; send less, or raise max_body_mib"),
@@ -106,11 +137,80 @@ impl ApiError {
                 &format!("this path takes {allowed}, not {method}"),
             ),
             Self::ShuttingDown => unavailable("the server is shutting down; try another one"),
-            Self::Store(error) => {
+            Self::Store(error @ StoreError::TooMany { .. }) => {
+                invalid("too_many", &error.to_string())
+            }
+            Self::Failed { source: error, .. } | Self::Store(error) => {
                 unavailable(&format!("the store does not answer ({error}); try again"))
             }
         }
     }
+}
+
+/// The status that says best what the client can do.
+fn status_of(kind: FailureKind) -> StatusCode {
+    match kind {
+        FailureKind::InvalidRequest | FailureKind::ContextLengthExceeded => StatusCode::BAD_REQUEST,
+        FailureKind::ContentRefused => StatusCode::FORBIDDEN,
+        FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
+        FailureKind::Overloaded
+        | FailureKind::RateLimited
+        | FailureKind::CallerQuotaExceeded
+        | FailureKind::AccountRateLimited
+        | FailureKind::AccountQuotaExhausted => StatusCode::TOO_MANY_REQUESTS,
+        FailureKind::Timeout | FailureKind::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
+        FailureKind::Unavailable
+        | FailureKind::ShutDown
+        | FailureKind::PaymentRequired
+        | FailureKind::KeyRejected
+        | FailureKind::DataPolicy => StatusCode::SERVICE_UNAVAILABLE,
+        FailureKind::Network
+        | FailureKind::InvalidResponse
+        | FailureKind::BrokenStream
+        | FailureKind::EmptyAnswer
+        | FailureKind::TruncatedReasoning
+        | FailureKind::LeakedTokens
+        | FailureKind::ToolCallInText
+        | FailureKind::InvalidJson => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The error as `/api` tells it.
+#[derive(Clone)]
+struct PlainBody(Value);
+
+impl ApiError {
+    /// `{"error": WORDS, "message", "code"}`: where clients of Free LLM Router's API know words for
+    /// it, those are told; `message` says more.
+    fn plain_body(&self, envelope: &Value) -> PlainBody {
+        let error = &envelope["error"];
+        let known_words = match self {
+            Self::Unauthorized(refusal) => Some(refusal.known_words()),
+            Self::Router(RouterError::QuotaExceeded(_)) => Some("Rate limit exceeded"),
+            Self::Failed { known_words, .. } => Some(*known_words),
+            _ => None,
+        };
+        let mut body = match known_words {
+            Some(words) => json!({"error": words, "message": error["message"]}),
+            None => json!({"error": error["message"]}),
+        };
+        for name in ["code", "param"] {
+            if !error[name].is_null() {
+                body[name] = error[name].clone();
+            }
+        }
+        PlainBody(body)
+    }
+}
+
+/// Writes errors as the paths under `/api` have them.
+pub(crate) async fn plain(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(PlainBody(body)) = response.extensions_mut().remove() {
+        *response.body_mut() = Body::from(body.to_string());
+    }
+    response
 }
 
 fn unavailable(message: &str) -> Value {
@@ -124,7 +224,9 @@ fn unavailable(message: &str) -> Value {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = json_response(self.status(), &self.body());
+        let envelope = self.body();
+        let mut response = json_response(self.status(), &envelope);
+        response.extensions_mut().insert(self.plain_body(&envelope));
         let headers = response.headers_mut();
         match &self {
             Self::Unauthorized(_) => {
@@ -133,9 +235,16 @@ impl IntoResponse for ApiError {
             Self::MethodNotAllowed { allowed, .. } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
-            Self::Router(RouterError::Provider(error)) => {
-                if let Some(after) = error.retry_after {
-                    headers.insert(RETRY_AFTER, HeaderValue::from(after.wait.as_secs().max(1)));
+            Self::Router(RouterError::QuotaExceeded(error)) => {
+                quota::write_headers(headers, &error.exceeded);
+                headers.insert(RETRY_AFTER, HeaderValue::from(error.retry_after_s()));
+            }
+            Self::Router(error) => {
+                if let Some(wait) = error.retry_after() {
+                    headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+                }
+                if let RouterError::Exhausted(exhausted) = error {
+                    name_attempts(headers, None, &exhausted.trail);
                 }
             }
             Self::ShuttingDown => {

@@ -9,8 +9,12 @@ mod auth;
 mod body;
 mod error;
 mod listen;
+mod moment;
+mod query;
+mod quota;
 mod request_id;
 mod routes;
+mod routing_headers;
 mod socket;
 mod sse;
 

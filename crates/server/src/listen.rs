@@ -8,7 +8,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use router::Router;
+use router::{CallerQuota, Router};
 use store::Store;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -20,6 +20,8 @@ use crate::body::BodyReader;
 use crate::routes::{AppState, routes};
 use crate::socket::Socket;
 
+/// Largest body of requests that hold no conversation.
+const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are broken off may take to say so.
@@ -126,8 +128,11 @@ impl Server {
         let auth = Arc::new(Auth::new(access, recorder, config));
         let app = Arc::new(AppState {
             router,
+            quota: CallerQuota::new(Arc::clone(&store)),
             store,
+            auth: Arc::clone(&auth),
             bodies: BodyReader::new(config.max_body_bytes, config.body_timeout),
+            small_bodies: BodyReader::new(SMALL_BODY_BYTES, config.body_timeout),
             keep_alive: config.keep_alive,
             drain,
             stop,

@@ -5,27 +5,32 @@ use std::time::Duration;
 
 use axum::Router as Routes;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, Uri};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt;
 use router::provider::AnswerEvent;
-use router::{Router, RouterError, WatchedStream};
+use router::{CallerQuota, Router, RouterError, WatchedStream};
 use store::Store;
 use tokio::sync::watch;
 
-use crate::api::{chat, completions, health, metrics, models};
+use crate::api::{chat, completions, health, history, keys, me, metrics, models};
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
-use crate::error::ApiError;
+use crate::error::{self, ApiError};
 use crate::request_id;
 
 /// What every endpoint may need.
 pub(crate) struct AppState {
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) auth: Arc<Auth>,
+    pub(crate) quota: CallerQuota,
     pub(crate) bodies: BodyReader,
+    /// For requests that hold no conversation.
+    pub(crate) small_bodies: BodyReader,
     pub(crate) keep_alive: Duration,
     /// Becomes true when no new requests are taken.
     pub(crate) drain: watch::Receiver<bool>,
@@ -78,7 +83,7 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .route("/v1/models/{*id}", get(models::show).fallback(only_get))
         .route("/metrics", get(metrics::show).fallback(only_get))
         .fallback(no_such_path)
-        .layer(from_fn_with_state(auth, auth::require))
+        .layer(from_fn_with_state(Arc::clone(&auth), auth::require))
         // Outside of the keys: a browser asks first, without one, whether it may ask.
         .layer(cors);
     // Whoever watches over the server asks without a key.
@@ -87,21 +92,76 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .route("/readyz", get(health::ready).fallback(only_get));
     for_everybody
         .merge(for_callers)
+        .merge(own_api(auth))
         .layer(from_fn_with_state(Arc::clone(&app), count))
         .layer(from_fn(request_id::name))
         .with_state(app)
 }
 
-async fn only_post(method: Method) -> ApiError {
-    let method = method.to_string();
-    let allowed = "POST";
-    ApiError::MethodNotAllowed { method, allowed }
+/// What holders of keys and administrators do about keys.
+fn own_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
+    let cors = auth.cors();
+    let for_admins = Routes::new()
+        .route(
+            "/api/admin/keys",
+            get(keys::list).post(keys::create).fallback(only_get_post),
+        )
+        .route(
+            "/api/admin/keys/{id}",
+            get(keys::show)
+                .patch(keys::change)
+                .delete(keys::revoke)
+                .fallback(only_get_patch_delete),
+        )
+        .route(
+            "/api/admin/requests",
+            get(history::of_all).fallback(only_get),
+        )
+        .layer(from_fn(auth::require_admin));
+    Routes::new()
+        .route("/api/v1/me", get(me::show).fallback(only_get))
+        .route(
+            "/api/v1/requests",
+            get(history::of_caller).fallback(only_get),
+        )
+        .route(
+            "/api/v1/preferences",
+            get(me::show_preferences)
+                .put(me::set_preferences)
+                .fallback(only_get_put),
+        )
+        .merge(for_admins)
+        .layer(from_fn_with_state(auth, auth::require))
+        .layer(from_fn(error::plain))
+        .layer(cors)
+        .layer(from_fn(not_stored))
 }
 
-async fn only_get(method: Method) -> ApiError {
-    let method = method.to_string();
-    let allowed = "GET, HEAD";
-    ApiError::MethodNotAllowed { method, allowed }
+/// Secrets and what people said are in no cache.
+async fn not_stored(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
+}
+
+/// Declares answers to methods that a path does not take.
+macro_rules! only {
+    ($($name:ident: $allowed:literal;)*) => {
+        $(async fn $name(method: Method) -> ApiError {
+            let method = method.to_string();
+            let allowed = $allowed;
+            ApiError::MethodNotAllowed { method, allowed }
+        })*
+    };
+}
+
+only! {
+    only_post: "POST";
+    only_get: "GET, HEAD";
+    only_get_post: "GET, HEAD, POST";
+    only_get_put: "GET, HEAD, PUT";
+    only_get_patch_delete: "GET, HEAD, PATCH, DELETE";
 }
 
 async fn no_such_path(method: Method, uri: Uri) -> Response {
@@ -118,6 +178,9 @@ async fn count(State(app): State<Arc<AppState>>, request: Request, next: Next) -
     let method = match *request.method() {
         Method::GET => "GET",
         Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
         Method::HEAD => "HEAD",
         Method::OPTIONS => "OPTIONS",
         _ => "other",

@@ -1,19 +1,22 @@
-//! `freeway keys`: makes, lists and revokes the keys that callers of the server present.
+//! `freeway keys`: makes, lists, changes and revokes the keys that callers of the server present.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use router::{Caller, CallerQuota};
 use store::{ApiKey, KeyId, KeyRecord, KeySettings, NewKey, Store, StoreError, Timestamp};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 
-use crate::args::{KeysArgs, KeysCommand};
+use crate::args::{KeySettingsArgs, KeysArgs, KeysCommand};
 use crate::terminal::note;
 use crate::{UsageError, data_dir, table};
+use view::minute;
 
 mod expiry;
+mod settings;
+mod view;
 
 /// Characters that the name of a key may have.
 const MAX_NAME_CHARS: usize = 100;
@@ -34,9 +37,17 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
         .context("cannot start the runtime")?
         .block_on(async {
             match args.command {
-                KeysCommand::Create { name, expires } => {
-                    create(&url, name, expires.as_deref(), now).await
+                KeysCommand::Create {
+                    name,
+                    name_flag,
+                    expires,
+                    settings,
+                } => {
+                    let name = name.or(name_flag).unwrap_or_default();
+                    create(&url, name, expires.as_deref(), &settings, now).await
                 }
+                KeysCommand::Set { id, settings } => set(&url, &id, &settings).await,
+                KeysCommand::Show { id, json } => show(&url, &id, json, timestamp(now)).await,
                 KeysCommand::List { json } => list(&url, json, timestamp(now)).await,
                 KeysCommand::Revoke { id } => revoke(&url, &id, timestamp(now)).await,
             }
@@ -46,17 +57,18 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
 
 async fn create(
     url: &str,
-    name: Option<String>,
+    name: String,
     expires: Option<&str>,
+    settings: &KeySettingsArgs,
     now: OffsetDateTime,
 ) -> anyhow::Result<()> {
-    let name = name.unwrap_or_default();
     check_name(&name)?;
     let expires_at = expires
         .map(|text| expiry::parse(text, now))
         .transpose()
         .map_err(UsageError)?
         .map(timestamp);
+    let settings = settings::changed(KeySettings::default(), settings).map_err(UsageError)?;
     let secret = ApiKey::generate()?;
     let key = NewKey {
         id: KeyId::random()?,
@@ -65,7 +77,7 @@ async fn create(
         hash: secret.hash(),
         created_at: timestamp(now),
         expires_at,
-        settings: KeySettings::default(),
+        settings,
     };
     let store = data_dir::connect(url).await?;
     let key = store
@@ -104,7 +116,7 @@ async fn list(url: &str, json: bool, now: Timestamp) -> anyhow::Result<()> {
     let keys = store.keys().await.context("cannot read the keys")?;
     let mut out = io::stdout().lock();
     if json {
-        let keys: Vec<_> = keys.iter().map(|key| to_json(key, now)).collect();
+        let keys: Vec<_> = keys.iter().map(|key| view::to_json(key, now)).collect();
         serde_json::to_writer(&mut out, &keys).map_err(io::Error::from)?;
         writeln!(out)?;
     } else if keys.is_empty() {
@@ -119,6 +131,8 @@ async fn list(url: &str, json: bool, now: Timestamp) -> anyhow::Result<()> {
             "CREATED (UTC)",
             "EXPIRES",
             "LAST USED",
+            "QUOTA",
+            "ROLE",
             "STATE",
         ];
         let rows = keys.iter().map(|key| {
@@ -129,7 +143,14 @@ async fn list(url: &str, json: bool, now: Timestamp) -> anyhow::Result<()> {
                 minute(key.created_at),
                 key.expires_at.map_or("never".to_owned(), minute),
                 key.last_used_at.map_or("never".to_owned(), minute),
-                state(key, now).to_owned(),
+                view::quota(&key.settings.quota),
+                if key.settings.is_admin {
+                    "admin"
+                } else {
+                    "caller"
+                }
+                .to_owned(),
+                view::state(key, now).to_owned(),
             ]
         });
         out.write_all(table::render(header, rows).as_bytes())?;
@@ -138,29 +159,53 @@ async fn list(url: &str, json: bool, now: Timestamp) -> anyhow::Result<()> {
     close(&*store).await
 }
 
-async fn revoke(url: &str, id: &str, now: Timestamp) -> anyhow::Result<()> {
-    if id.starts_with("fw_") {
-        // Not repeated: what is on the screen may be logged.
+async fn set(url: &str, id: &str, wanted: &KeySettingsArgs) -> anyhow::Result<()> {
+    let id = key_id(id)?;
+    if settings::is_empty(wanted) {
         bail!(UsageError(
-            "that is a key, not its id; `freeway keys list` shows the ids, which begin with key_"
-                .to_owned()
+            "say what to change; `freeway keys set --help` lists it".to_owned()
         ));
     }
     let store = data_dir::connect(url).await?;
-    let key = match store.revoke_key(&KeyId(id.to_owned()), now).await {
+    let key = find(&*store, &id, url).await?;
+    let settings = settings::changed(key.settings, wanted).map_err(UsageError)?;
+    let key = store
+        .set_key_settings(&id, &settings)
+        .await
+        .context("cannot change the key")?;
+    note(format_args!("{}{} is changed", key.id, named(&key)));
+    close(&*store).await
+}
+
+async fn show(url: &str, id: &str, json: bool, now: Timestamp) -> anyhow::Result<()> {
+    let id = key_id(id)?;
+    let store = data_dir::connect(url).await?;
+    let key = find(&*store, &id, url).await?;
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, &view::to_json(&key, now)).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        let quota = CallerQuota::new(Arc::clone(&store));
+        let used = quota.state(&Caller::of_key(&key), now).await;
+        let used = used.context("cannot read what is used of the quota")?;
+        for [name, value] in view::card(&key, &used, now) {
+            writeln!(out, "{name:<15}{}", table::printable(&value))?;
+        }
+    }
+    out.flush()?;
+    close(&*store).await
+}
+
+async fn revoke(url: &str, id: &str, now: Timestamp) -> anyhow::Result<()> {
+    let id = key_id(id)?;
+    let store = data_dir::connect(url).await?;
+    let key = match store.revoke_key(&id, now).await {
         Ok(key) => key,
-        Err(StoreError::NotFound) => bail!(
-            "there is no key {} in {url}; `freeway keys list` shows the keys there are",
-            table::printable(id)
-        ),
+        Err(StoreError::NotFound) => return Err(no_such_key(&id, url)),
         Err(error) => return Err(error).context("cannot revoke the key"),
     };
-    let name = table::printable(&key.name);
-    let name = if name.is_empty() {
-        String::new()
-    } else {
-        format!(" ({name})")
-    };
+    let name = named(&key);
     match key.revoked_at {
         Some(at) if at < now => note(format_args!(
             "{}{name} was revoked already, at {} UTC",
@@ -170,6 +215,38 @@ async fn revoke(url: &str, id: &str, now: Timestamp) -> anyhow::Result<()> {
         _ => note(format_args!("{}{name} is revoked", key.id)),
     }
     close(&*store).await
+}
+
+/// The id that was typed.
+fn key_id(text: &str) -> Result<KeyId, UsageError> {
+    if text.starts_with("fw_") {
+        // Not repeated: what is on the screen may be logged.
+        return Err(UsageError(
+            "that is a key, not its id; `freeway keys list` shows the ids, which begin with key_"
+                .to_owned(),
+        ));
+    }
+    Ok(KeyId(text.to_owned()))
+}
+
+async fn find(store: &dyn Store, id: &KeyId, url: &str) -> anyhow::Result<KeyRecord> {
+    let key = store.key(id).await.context("cannot read the key")?;
+    key.ok_or_else(|| no_such_key(id, url))
+}
+
+fn no_such_key(id: &KeyId, url: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "there is no key {} in {url}; `freeway keys list` shows the keys there are",
+        table::printable(&id.0)
+    )
+}
+
+/// The name of a key, to stand behind its id.
+fn named(key: &KeyRecord) -> String {
+    match table::printable(&key.name) {
+        name if name.is_empty() => name,
+        name => format!(" ({name})"),
+    }
 }
 
 async fn close(store: &dyn Store) -> anyhow::Result<()> {
@@ -196,89 +273,14 @@ fn print_line(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn to_json(key: &KeyRecord, now: Timestamp) -> serde_json::Value {
-    serde_json::json!({
-        "id": key.id.0,
-        "prefix": key.prefix,
-        "name": key.name,
-        "created_at": rfc3339(key.created_at),
-        "expires_at": key.expires_at.map(rfc3339),
-        "last_used_at": key.last_used_at.map(rfc3339),
-        "revoked_at": key.revoked_at.map(rfc3339),
-        "state": state(key, now),
-    })
-}
-
-fn state(key: &KeyRecord, now: Timestamp) -> &'static str {
-    if key.revoked_at.is_some() {
-        "revoked"
-    } else if key.is_active(now) {
-        "active"
-    } else {
-        "expired"
-    }
-}
-
 fn timestamp(time: OffsetDateTime) -> Timestamp {
     // Years have four digits: their milliseconds fit.
     Timestamp((time.unix_timestamp_nanos() / 1_000_000) as i64)
 }
 
-/// A moment for people, to the minute.
-fn minute(time: Timestamp) -> String {
-    shown(time, |time| {
-        let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
-        time.format(format).ok()
-    })
-}
-
-/// A moment for programs.
-fn rfc3339(time: Timestamp) -> String {
-    shown(time, |time| time.format(&Rfc3339).ok())
-}
-
-/// A moment that no calendar has is shown as the number it is.
-fn shown(time: Timestamp, format: impl Fn(OffsetDateTime) -> Option<String>) -> String {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0) * 1_000_000)
-        .ok()
-        .and_then(format)
-        .unwrap_or_else(|| time.0.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_is_shown_to_the_minute_and_to_programs_in_full() {
-        let time = Timestamp(1_763_827_200_123);
-        assert_eq!(minute(time), "2025-11-22 16:00");
-        assert_eq!(rfc3339(time), "2025-11-22T16:00:00.123Z");
-        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00Z");
-        for time in [i64::MIN, i64::MAX] {
-            assert_eq!(minute(Timestamp(time)), time.to_string());
-        }
-    }
-
-    #[test]
-    fn a_revoked_key_is_revoked_whether_or_not_it_would_have_expired() {
-        let mut key = KeyRecord {
-            id: KeyId("key_a".to_owned()),
-            name: String::new(),
-            prefix: "fw_abcde".to_owned(),
-            created_at: Timestamp(0),
-            expires_at: Some(Timestamp(10)),
-            revoked_at: None,
-            last_used_at: None,
-            settings: KeySettings::default(),
-        };
-        assert_eq!(state(&key, Timestamp(9)), "active");
-        assert_eq!(state(&key, Timestamp(10)), "expired");
-        key.revoked_at = Some(Timestamp(5));
-        for now in [9, 10] {
-            assert_eq!(state(&key, Timestamp(now)), "revoked");
-        }
-    }
 
     #[test]
     fn names_are_short_and_of_one_line() {

@@ -129,7 +129,7 @@ async fn a_store_that_recovers_loses_nothing() {
     let store = Flaky::new(MAX_ATTEMPTS as usize - 1).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), 0);
+    let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
     recorder.request(record("a", now()));
     drop(recorder);
     task.finish().await;
@@ -142,7 +142,7 @@ async fn a_store_that_does_not_recover_costs_records_and_is_counted() {
     let store = Flaky::new(MAX_ATTEMPTS as usize).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), 0);
+    let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
     recorder.request(record("a", now()));
     drop(recorder);
     task.finish().await;
@@ -155,7 +155,7 @@ async fn more_records_than_may_wait_are_counted_as_lost() {
     let store = Flaky::new(0).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let (recorder, _task) = Recorder::spawn(shared, Arc::clone(&metrics), 0);
+    let (recorder, _task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
     // The task has had no chance to run: this test has the only thread.
     for number in 0..MAX_WAITING + 3 {
         recorder.request(record(&number.to_string(), now()));
@@ -171,7 +171,14 @@ async fn old_requests_are_forgotten() {
     let recent = record("recent", Timestamp(now().0 - 6 * DAY_MS));
     store.insert_requests(&[old, recent]).await.unwrap();
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let (recorder, task) = Recorder::spawn(shared, Arc::default(), 7);
+    let (recorder, task) = Recorder::spawn(
+        shared,
+        Arc::default(),
+        KeepDays {
+            requests: 7,
+            ..KeepDays::default()
+        },
+    );
     let forgotten = async {
         while kept(store.as_ref()).await.len() > 1 {
             tokio::task::yield_now().await;

@@ -5,5 +5,6 @@ mod access;
 mod answers;
 mod client;
 mod failures;
+mod keys;
 mod lifecycle;
 mod requests;

@@ -1,0 +1,189 @@
+//! `GET /api/admin/requests` and `GET /api/v1/requests`: what became of requests, with every attempt
+//! and with what users said of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use router::{Caller, InvalidRequest};
+use serde_json::{Value, json};
+use store::{
+    AttemptRecord, FeedbackRecord, KeyId, RequestCursor, RequestQuery, RequestRecord, Timestamp,
+};
+
+use crate::body::json_response;
+use crate::error::ApiError;
+use crate::moment;
+use crate::query::Query;
+use crate::routes::AppState;
+
+/// Requests of a page, if nothing is said, and at most.
+const DEFAULT_LIMIT: usize = 20;
+const MAX_LIMIT: usize = 100;
+
+/// Everybody's, or those of one key.
+pub(crate) async fn of_all(
+    State(app): State<Arc<AppState>>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    let key = query.get("key").map(|id| KeyId(id.to_owned()));
+    page(&app, &query, key).await
+}
+
+/// The caller's own. Without keys, everybody is everybody.
+pub(crate) async fn of_caller(
+    State(app): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    page(&app, &Query::of(&uri), caller.key_id).await
+}
+
+async fn page(
+    app: &AppState,
+    query: &Query<'_>,
+    key_id: Option<KeyId>,
+) -> Result<Response, ApiError> {
+    let limit = limit(query)?;
+    let query = RequestQuery {
+        key_id,
+        after: query.get("before").map(cursor).transpose()?,
+        limit,
+    };
+    let requests = app.store.requests(&query).await?;
+    let ids: Vec<_> = requests.iter().map(|request| request.id.clone()).collect();
+    let mut attempts: HashMap<String, Vec<Value>> = HashMap::new();
+    for attempt in app.store.attempts(&ids).await? {
+        let json = attempt_json(&attempt);
+        attempts.entry(attempt.request_id).or_default().push(json);
+    }
+    let mut feedback: HashMap<String, Vec<Value>> = HashMap::new();
+    for said in app.store.feedback_on(&ids).await? {
+        let json = feedback_json(&said);
+        if let Some(id) = said.request_id {
+            feedback.entry(id).or_default().push(json);
+        }
+    }
+    let next = requests.last().filter(|_| requests.len() == limit);
+    let next = next.map(|request| cursor_text(&request.cursor()));
+    let requests: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            let attempts = attempts.remove(&request.id).unwrap_or_default();
+            let feedback = feedback.remove(&request.id).unwrap_or_default();
+            request_json(request, attempts, feedback)
+        })
+        .collect();
+    Ok(json_response(
+        StatusCode::OK,
+        &json!({"requests": requests, "next": next}),
+    ))
+}
+
+fn limit(query: &Query<'_>) -> Result<usize, InvalidRequest> {
+    let Some(text) = query.get("limit") else {
+        return Ok(DEFAULT_LIMIT);
+    };
+    let limit = text
+        .parse()
+        .ok()
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    limit.ok_or_else(|| {
+        InvalidRequest::of(
+            "limit",
+            format!("limit must be a number from 1 to {MAX_LIMIT}"),
+        )
+    })
+}
+
+/// A place in the list: `MILLISECONDS.ID`.
+fn cursor_text(cursor: &RequestCursor) -> String {
+    format!("{}.{}", cursor.started_at.0, cursor.id)
+}
+
+fn cursor(text: &str) -> Result<RequestCursor, InvalidRequest> {
+    let read = || {
+        let (ms, id) = text.split_once('.')?;
+        Some(RequestCursor {
+            started_at: Timestamp(ms.parse().ok()?),
+            id: id.to_owned(),
+        })
+    };
+    let message = "before must be what an earlier page gave as next";
+    read().ok_or_else(|| InvalidRequest::of("before", message))
+}
+
+fn request_json(request: &RequestRecord, attempts: Vec<Value>, feedback: Vec<Value>) -> Value {
+    let mut json = json!({
+        "id": request.id,
+        "keyId": request.key_id.as_ref().map(|id| &id.0),
+        "startedAt": moment::json(request.started_at),
+        "operation": request.operation,
+        "requestedModel": request.requested_model,
+        "deployment": request.deployment,
+        "outcome": request.outcome,
+        "isStream": request.is_stream,
+        "firstTokenMs": request.first_token_ms,
+        "durationMs": request.duration_ms,
+        "promptTokens": request.prompt_tokens,
+        "completionTokens": request.completion_tokens,
+        "reasoningTokens": request.reasoning_tokens,
+        "attempts": attempts,
+        "feedback": feedback,
+    });
+    if let Some(content) = &request.content {
+        let content = serde_json::from_str(content).unwrap_or_else(|_| json!(content));
+        json["content"] = content;
+    }
+    json
+}
+
+fn attempt_json(attempt: &AttemptRecord) -> Value {
+    json!({
+        "number": attempt.number,
+        "model": attempt.model,
+        "provider": attempt.deployment.provider,
+        "name": attempt.deployment.name,
+        "startedAt": moment::json(attempt.started_at),
+        "outcome": attempt.outcome,
+        "faultDomain": Some(&attempt.fault_domain).filter(|domain| !domain.is_empty()),
+        "httpStatus": attempt.http_status,
+        "firstTokenMs": attempt.first_token_ms,
+        "durationMs": attempt.duration_ms,
+        "promptTokens": attempt.prompt_tokens,
+        "completionTokens": attempt.completion_tokens,
+        "reasoningTokens": attempt.reasoning_tokens,
+        "isExploration": attempt.is_exploration,
+    })
+}
+
+fn feedback_json(feedback: &FeedbackRecord) -> Value {
+    json!({
+        "modelId": feedback.model,
+        "success": feedback.is_success,
+        "issue": feedback.issue,
+        "details": feedback.details,
+        "createdAt": moment::json(feedback.created_at),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_list_is_read_back_and_nothing_else_is() {
+        let place = RequestCursor {
+            started_at: Timestamp(1_763_827_200_123),
+            id: "req_a.b".to_owned(),
+        };
+        assert_eq!(cursor(&cursor_text(&place)), Ok(place));
+        for wrong in ["", "12", "x.req_a", "99999999999999999999.a"] {
+            assert!(cursor(wrong).is_err(), "{wrong}");
+        }
+    }
+}
