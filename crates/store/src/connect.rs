@@ -65,11 +65,21 @@ impl PostgresLocation {
         let invalid = |problem: &str| StoreError::InvalidUrl {
             problem: problem.to_owned(),
         };
-        let (address, options) = url.split_once('?').unwrap_or((url, ""));
+        // A question mark before the first @ is one of the password.
+        let after_password = url.find('@').unwrap_or(0);
+        let options_at = url[after_password..].find('?');
+        let (address, options) = match options_at {
+            Some(place) => url.split_at(after_password + place),
+            None => (url, ""),
+        };
         let mut wants_tls = false;
         let mut roots = Roots::Mozilla;
         let mut kept = Vec::new();
-        for option in options.split('&').filter(|option| !option.is_empty()) {
+        for option in options
+            .trim_start_matches('?')
+            .split('&')
+            .filter(|option| !option.is_empty())
+        {
             match option.split_once('=') {
                 // Every certificate is checked, so that these are one.
                 Some(("sslmode", "require" | "verify-ca" | "verify-full")) => {
@@ -231,6 +241,70 @@ mod tests {
                 "{message}"
             );
             assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_url_of_postgresql_is_read_and_shown_without_user_and_password() {
+        let mozilla = Some(Roots::Mozilla);
+        for (url, server, tls) in [
+            ("postgres://h", "postgres://h:5432/", None),
+            (
+                "postgresql://ada:hunter2@h:6000/db",
+                "postgres://h:6000/db",
+                None,
+            ),
+            (
+                "postgres://ada:hunter2?sslmode=require@h/db",
+                "postgres://h:5432/db",
+                None,
+            ),
+            ("postgres://ada@h,i:7/", "postgres://h:5432,i:7/ada", None),
+            (
+                "postgres://ada@h/db?sslmode=disable",
+                "postgres://h:5432/db",
+                None,
+            ),
+            (
+                "postgres://h/db?sslmode=require",
+                "postgres://h:5432/db",
+                mozilla,
+            ),
+            (
+                "postgres://h/db?sslrootcert=/a.pem&connect_timeout=3&sslmode=verify-full",
+                "postgres://h:5432/db",
+                Some(Roots::File("/a.pem".into())),
+            ),
+        ] {
+            assert!(is_postgres(url), "{url}");
+            let location = PostgresLocation::parse(url).unwrap();
+            assert_eq!(location.tls, tls, "{url}");
+            assert!(!format!("{location:?}").contains("hunter2"), "{location:?}");
+            assert_eq!(location.server, server, "{url}");
+        }
+        for url in ["postgres:h", "sqlite:postgres://", "Postgres://h"] {
+            assert!(!is_postgres(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_of_postgresql_that_cannot_be_read_is_refused_and_not_repeated() {
+        for (url, words) in [
+            ("postgres://", "names no host"),
+            ("postgres:///db", "names no host"),
+            ("postgres://ada:hunter2@h:port/db", "cannot be read"),
+            ("postgres://ada@h/db?hunter2=1", "options"),
+            ("postgres://ada@h/db?sslmode=hunter2", "either require"),
+            ("postgres://ada@h/db?sslmode=prefer", "either require"),
+        ] {
+            let error = PostgresLocation::parse(url).unwrap_err();
+            assert!(
+                matches!(error, StoreError::InvalidUrl { .. }),
+                "{url}: {error:?}"
+            );
+            let told = format!("{error} {error:?}");
+            assert!(told.contains(words), "{url}: {told}");
+            assert!(!told.contains("hunter2"), "{told}");
         }
     }
 

@@ -238,3 +238,99 @@ impl Sums {
         .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(since: Option<i64>, until: Option<i64>, resolution: Resolution) -> Vec<Part> {
+        let query = SumQuery {
+            since: since.map(Timestamp),
+            until: until.map(Timestamp),
+            model: None,
+            resolution,
+        };
+        let kept = KeptSince {
+            attempts: 5 * DAY_MS + 1,
+            hours: 2 * DAY_MS + HOUR_MS,
+        };
+        Parts::of(&query, kept).unwrap().parts
+    }
+
+    fn part(source: Source, from: i64, until: i64) -> Part {
+        Part {
+            source,
+            from,
+            until,
+        }
+    }
+
+    #[test]
+    fn days_are_between_hours_and_hours_between_single_attempts() {
+        let (from, until) = (6 * DAY_MS + 1, 10 * DAY_MS - 1);
+        assert_eq!(
+            parts(Some(from), Some(until), Resolution::Whole),
+            [
+                part(Source::Attempts, from, 6 * DAY_MS + HOUR_MS),
+                part(Source::Attempts, 10 * DAY_MS - HOUR_MS, until),
+                part(Source::Hours, 6 * DAY_MS + HOUR_MS, 7 * DAY_MS),
+                part(Source::Days, 7 * DAY_MS, 9 * DAY_MS),
+                part(Source::Hours, 9 * DAY_MS, 10 * DAY_MS - HOUR_MS),
+            ]
+        );
+        assert_eq!(
+            parts(Some(6 * DAY_MS), Some(8 * DAY_MS), Resolution::Hour),
+            [part(Source::Hours, 6 * DAY_MS, 8 * DAY_MS)]
+        );
+        let (from, until) = (6 * DAY_MS + 1, 6 * DAY_MS + 2);
+        assert_eq!(
+            parts(Some(from), Some(until), Resolution::Day),
+            [part(Source::Attempts, from, until)]
+        );
+    }
+
+    #[test]
+    fn since_ever_is_one_sum_of_days() {
+        assert_eq!(
+            parts(None, None, Resolution::Whole),
+            [
+                part(Source::Days, i64::MIN, 3 * DAY_MS),
+                part(Source::Days, 3 * DAY_MS, i64::MAX),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_forgotten_is_looked_for_where_it_is_still_known() {
+        // Its attempts are gone: from the hour on.
+        assert_eq!(
+            parts(
+                Some(4 * DAY_MS + 1),
+                Some(4 * DAY_MS + 2),
+                Resolution::Whole
+            ),
+            [part(Source::Hours, 4 * DAY_MS, 4 * DAY_MS + HOUR_MS)]
+        );
+        // Its hours are gone, too: from the day on.
+        assert_eq!(
+            parts(Some(DAY_MS + 1), Some(DAY_MS + 2), Resolution::Whole),
+            [part(Source::Days, DAY_MS, 2 * DAY_MS)]
+        );
+        assert_eq!(
+            parts(Some(DAY_MS + 1), Some(DAY_MS + 2), Resolution::Hour),
+            []
+        );
+    }
+
+    #[test]
+    fn rounding_ends_at_the_ends_of_time() {
+        for at in [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX] {
+            assert!(floor(at, DAY_MS) <= at && ceil(at, DAY_MS) >= at, "{at}");
+        }
+        assert_eq!((floor(-1, DAY_MS), ceil(-1, DAY_MS)), (-DAY_MS, 0));
+        assert_eq!(
+            (floor(DAY_MS, DAY_MS), ceil(DAY_MS, DAY_MS)),
+            (DAY_MS, DAY_MS)
+        );
+    }
+}

@@ -30,6 +30,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes to which the log of changes is cut after a burst.
 const JOURNAL_SIZE_LIMIT: i64 = 64 << 20;
 
+/// Pages of changes that are gathered before they are sorted into the file: a page that changes often
+/// is then written there once.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// KiB of the file that the writer keeps in memory, as SQLite wants it told. Attempts come in no
+/// order of their names, so that each changes another page of an index.
+const WRITER_CACHE_KIB: i64 = -8_192;
+
 /// The statements of this crate, with room to spare.
 const NUM_CACHED_STATEMENTS: usize = 128;
 
@@ -111,6 +119,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", JOURNAL_SIZE_LIMIT)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "cache_size", WRITER_CACHE_KIB)?;
     for (number, migration) in (1_usize..).zip(MIGRATIONS).skip(version) {
         // The lock first, then a second look: another process may be doing the same.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

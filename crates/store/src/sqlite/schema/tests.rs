@@ -115,6 +115,8 @@ fn a_file_is_opened_with_the_settings_that_the_store_relies_on() {
         ("foreign_keys", 1),
         ("busy_timeout", BUSY_TIMEOUT.as_millis() as i64),
         ("journal_size_limit", JOURNAL_SIZE_LIMIT),
+        ("wal_autocheckpoint", CHECKPOINT_PAGES),
+        ("cache_size", WRITER_CACHE_KIB),
         ("trusted_schema", 0),
         ("application_id", APPLICATION_ID),
         ("user_version", MIGRATIONS.len() as i64),
@@ -181,6 +183,57 @@ fn an_older_schema_becomes_the_latest_whatever_its_version() {
             assert_eq!(schema(&open_file(&path).unwrap()), latest, "{version}");
         }
     }
+}
+
+#[test]
+fn what_the_first_version_kept_is_there_after_the_upgrade() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("old.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(MIGRATIONS[0]).unwrap();
+    old.pragma_update(None, "application_id", APPLICATION_ID)
+        .unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    old.execute_batch(
+        "INSERT INTO api_keys VALUES
+             ('key_1', 'laptop', 'fw_abcde', zeroblob(32), 10, 20, NULL, 15);
+         INSERT INTO requests VALUES
+             ('r', 'key_1', 2, 'chat', 'm', NULL, 'ok', 0, NULL, 3, 4, 5, 6)",
+    )
+    .unwrap();
+    drop(old);
+    let connection = open_file(&path).unwrap();
+    let kept = crate::KeyRecord {
+        id: KeyId("key_1".to_owned()),
+        name: "laptop".to_owned(),
+        prefix: "fw_abcde".to_owned(),
+        created_at: Timestamp(10),
+        expires_at: Some(Timestamp(20)),
+        revoked_at: None,
+        last_used_at: Some(Timestamp(15)),
+        settings: crate::KeySettings::default(),
+    };
+    assert_eq!(keys::all(&connection).unwrap(), [kept]);
+    let query = RequestQuery {
+        limit: 10,
+        ..RequestQuery::default()
+    };
+    let requests = requests::list(&connection, &query).unwrap();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].reasoning_tokens, 6);
+    assert_eq!(requests[0].content, None);
+}
+
+#[test]
+fn a_reader_sees_what_is_written_and_writes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let mut writer = open_file(&path).unwrap();
+    let mut reader = open_reader(&path).unwrap();
+    keys::create(&mut writer, &new_key()).unwrap();
+    assert_eq!(keys::all(&reader).unwrap().len(), 1);
+    keys::create(&mut reader, &new_key()).unwrap_err();
+    assert_eq!(keys::all(&writer).unwrap().len(), 1);
 }
 
 #[test]
