@@ -7,6 +7,7 @@
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
 //! * [`availability`]: when models could be had.
 //! * [`reliability`]: how often models fail, with what is known and what is not.
+//! * [`flr`]: the API of Free LLM Router in JSON.
 //! * [`sync`]: looks at what providers have.
 //!
 //! A request goes down once and a stream comes up once. Dropping the stream cancels the request,
@@ -18,6 +19,7 @@ mod caller;
 mod caller_quota;
 pub mod catalog;
 mod error;
+pub mod flr;
 mod metrics;
 mod model_info;
 pub mod openai;
