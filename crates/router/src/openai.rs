@@ -10,11 +10,12 @@ mod error;
 mod json;
 mod logprobs;
 mod models;
+pub(crate) mod upstream;
 
 pub use chat_request::{
     ChatMessage, ChatRequest, ContentPart, FunctionDefinition, JsonSchema, MessageContent,
-    MessageRole, Reasoning, ResponseFormat, StopSequences, StreamOptions, ToolChoice,
-    ToolDefinition,
+    MessageRole, ProviderWishes, Reasoning, ResponseFormat, StopSequences, StreamOptions,
+    ToolChoice, ToolDefinition,
 };
 pub use chat_response::{ChatChunks, ChatCompletion};
 pub use completion::{CompletionChunks, CompletionPrompt, CompletionRequest, TextCompletion};

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use engine::{EngineConfig, EngineHandle};
+use router::catalog::{Catalog, LocalModels, Tier};
+use router::provider::Provider;
 use router::provider::local::{LocalModel, LocalProvider};
-use router::recorder::{Recorder, now};
-use router::{Metrics, ModelId, ModelInfo, ModelSpec, Router};
+use router::recorder::{KeepDays, Recorder, now};
+use router::{Metrics, ModelId, ModelInfo, ModelSpec, Router, RouterConfig};
 use server::{Access, Server};
 use store::Store;
 use time::Date;
@@ -116,11 +118,24 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let context_length = engine.max_sequence_len();
 
     let metrics = Arc::new(Metrics::default());
-    let keep_days = config.store.keep_requests_days;
-    let (recorder, recorder_task) =
-        Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), keep_days);
+    let keep = KeepDays {
+        requests: config.store.keep_requests_days,
+        ..KeepDays::default()
+    };
+    let (recorder, recorder_task) = Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), keep);
     let local = Arc::new(LocalProvider::new(model, Arc::new(engine)));
-    let router = Router::new(vec![local], recorder, metrics).await?;
+    let own = LocalModels {
+        provider: local.id().0.clone(),
+        tier: match source {
+            ModelSource::Demo => Tier::Demo,
+            ModelSource::Directory { .. } => Tier::Local,
+        },
+        models: local.models().await?,
+        since: now(),
+    };
+    let routing = RouterConfig::default();
+    let router = Router::new(vec![local], routing, Arc::clone(&store), recorder, metrics);
+    router.set_catalog(Arc::new(Catalog::builtin().with_local(&[own])));
 
     let address = server.address();
     let ready = format!(

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use router::catalog::{Catalog, LocalModels, Tier};
 use router::provider::Provider;
 use router::provider::scripted::{self, ScriptedEngine};
-use router::recorder::{Recorder, RecorderTask};
-use router::{Metrics, Router};
+use router::recorder::{KeepDays, Recorder, RecorderTask, now};
+use router::{Metrics, Router, RouterConfig};
 use serde_json::{Value, json};
 use server::{Access, Server, ServerConfig};
 use store::{RequestQuery, RequestRecord, Store};
@@ -55,11 +56,22 @@ impl Setup {
     ) -> Running {
         let store = store::connect("sqlite::memory:").await.unwrap();
         let metrics = Arc::new(Metrics::default());
-        let (recorder, recorder_task) =
-            Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), 0);
+        let (recorder, recorder_task) = Recorder::spawn(
+            Arc::clone(&store),
+            Arc::clone(&metrics),
+            KeepDays::default(),
+        );
         let (provider, engine) = scripted::provider(self.limits, write);
+        let local = LocalModels {
+            provider: provider.id().0.clone(),
+            tier: Tier::Local,
+            models: provider.models().await.unwrap(),
+            since: now(),
+        };
         let providers = vec![Arc::new(provider) as Arc<dyn Provider>];
-        let router = Router::new(providers, recorder, metrics).await.unwrap();
+        let config = RouterConfig::default();
+        let router = Router::new(providers, config, Arc::clone(&store), recorder, metrics);
+        router.set_catalog(Arc::new(Catalog::builtin().with_local(&[local])));
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(any_port, self.config).await.unwrap();
         let address = server.address();
