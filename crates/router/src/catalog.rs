@@ -228,6 +228,21 @@ impl Catalog {
         Self::of(by_id.into_values().collect())
     }
 
+    /// The same for a server that can ask these providers alone: what others have is not offered to
+    /// it, since they were last seen. Several servers may share a store and not their providers, and
+    /// a provider may be set up no more.
+    #[must_use]
+    pub fn offered_by(mut self, providers: &[&str]) -> Self {
+        let all = self.models.iter_mut();
+        for one in all.flat_map(|model| &mut model.deployments) {
+            let is_out_of_reach = !providers.contains(&one.key.provider.as_str());
+            if one.tier == Tier::Hosted && is_out_of_reach && one.gone_at.is_none() {
+                one.gone_at = Some(one.last_seen_at);
+            }
+        }
+        self
+    }
+
     fn of(mut models: Vec<Model>) -> Self {
         models.sort_by(|a, b| a.id.cmp(&b.id));
         for model in &mut models {

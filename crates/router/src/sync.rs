@@ -263,7 +263,10 @@ impl Syncer {
     }
 
     fn publish(&self) {
-        let catalog = self.stored.clone().with_local(&self.local);
+        let targets = self.targets.iter();
+        let providers: Vec<&str> = targets.map(|one| one.provider.id().0.as_str()).collect();
+        let stored = self.stored.clone().offered_by(&providers);
+        let catalog = stored.with_local(&self.local);
         self.catalog.send_if_modified(|published| {
             let is_new = **published != catalog;
             if is_new {

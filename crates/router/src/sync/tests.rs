@@ -197,8 +197,14 @@ async fn what_is_hosted_is_stored_and_what_runs_here_is_not() {
     assert_eq!(store.syncs().await.unwrap().len(), 1);
 
     // It is another server's matter what runs there.
-    let other = self::syncer(vec![], &store).await;
+    let other = self::syncer(vec![hosted(&far)], &store).await;
     assert_eq!(offered(&other), ["x/m", "x/n"]);
+    // And what is hosted is offered to those alone who can ask for it.
+    let without = self::syncer(vec![], &store).await;
+    assert_eq!(offered(&without), [""; 0]);
+    let catalog = without.subscribe().borrow().clone();
+    let model = catalog.find("a/m").unwrap();
+    assert_eq!(model.deployments[0].gone_at, Some(at(1)));
     here.list(&["new"]);
     syncer.pass(Pass::Due, at(1)).await.unwrap();
     assert_eq!(offered(&syncer), ["x/m", "x/n", "here/new"]);
