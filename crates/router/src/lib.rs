@@ -2,15 +2,21 @@
 //!
 //! * [`openai`]: the OpenAI API's JSON, both ways; nothing outside of it knows those shapes.
 //! * [`provider`]: who can answer. [`provider::local`] is the engine on this machine.
+//! * [`catalog`]: what models there are and who has them.
 //! * [`Router`]: finds the deployments of a model, asks one, and watches the answer go by.
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
+//! * [`availability`]: when models could be had.
+//! * [`reliability`]: how often models fail, with what is known and what is not.
+//! * [`sync`]: looks at what providers have.
 //!
 //! A request goes down once and a stream comes up once. Dropping the stream cancels the request,
 //! all the way down to the engine.
 #![forbid(unsafe_code)]
 
+pub mod availability;
 mod caller;
 mod caller_quota;
+pub mod catalog;
 mod error;
 mod metrics;
 mod model_info;
@@ -19,7 +25,9 @@ mod preferences;
 pub mod provider;
 mod random_id;
 pub mod recorder;
+pub mod reliability;
 mod router;
+pub mod sync;
 
 pub use caller::Caller;
 pub use caller_quota::{
@@ -27,7 +35,7 @@ pub use caller_quota::{
 };
 pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
 pub use metrics::Metrics;
-pub use model_info::{ModelId, ModelInfo, ModelSpec, ReasoningSpec};
+pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, TimeRange, UseCase};
 pub use random_id::random_id;
 pub use router::{Answer, Router, WatchedStream};

@@ -64,6 +64,24 @@ pub struct ModelSpec {
     pub quantization: Option<String>,
     /// What can be said of its reasoning; `None`: nothing is known, or it does not reason.
     pub reasoning: Option<ReasoningSpec>,
+    /// What it is for.
+    pub kind: ModelKind,
+}
+
+/// What a model is for. Only what is for conversations is ever chosen by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// Conversations, as far as is known.
+    #[default]
+    Chat,
+    /// Choosing among other models, such as `openrouter/free`.
+    Router,
+    /// Judging texts, such as a guard model.
+    Classifier,
+    /// Something that does not answer in words: embeddings, images, speech.
+    #[serde(other)]
+    Other,
 }
 
 /// How a model reasons.

@@ -1,0 +1,68 @@
+//! What was seen, by deployment and hour.
+
+use std::collections::HashMap;
+
+use store::{DeploymentKey, Hour, Observation, OutcomeSum};
+
+use crate::error::FaultDomain;
+
+/// Everything that was seen of one deployment within an hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Whether its provider listed it; `None` if its list was not read.
+    pub is_listed: Option<bool>,
+    /// Whether its provider said that it can be called.
+    pub is_up: Option<bool>,
+    /// Probes that it answered.
+    pub num_probes_ok: u64,
+    /// Probes that it failed.
+    pub num_probes_failed: u64,
+    /// Requests of users that it answered.
+    pub num_served: u64,
+    /// Requests of users that failed by its own fault.
+    pub num_failed: u64,
+}
+
+/// What was seen of all deployments.
+#[derive(Clone, Debug, Default)]
+pub struct History(HashMap<DeploymentKey, HashMap<Hour, Sight>>);
+
+impl History {
+    /// Puts together what was observed and what became of requests, the latter by the hour or finer.
+    pub fn new(observations: &[Observation], sums: &[OutcomeSum]) -> Self {
+        let mut history = Self::default();
+        for one in observations {
+            let sight = history.entry(&one.key, one.hour);
+            sight.is_listed = Some(sight.is_listed == Some(true) || one.is_listed);
+            sight.is_up = one.is_up.or(sight.is_up);
+            sight.num_probes_ok += u64::from(one.num_probes_ok);
+            sight.num_probes_failed += u64::from(one.num_probes_failed);
+        }
+        for sum in sums {
+            let is_ok = sum.outcome == "ok";
+            let is_its_fault = sum.fault_domain == FaultDomain::Host.as_str();
+            if !is_ok && !is_its_fault {
+                continue;
+            }
+            let sight = history.entry(&sum.deployment, Hour::of(sum.start));
+            match is_ok {
+                true => sight.num_served += sum.sum.count,
+                false => sight.num_failed += sum.sum.count,
+            }
+        }
+        history
+    }
+
+    fn entry(&mut self, key: &DeploymentKey, hour: Hour) -> &mut Sight {
+        if !self.0.contains_key(key) {
+            self.0.insert(key.clone(), HashMap::new());
+        }
+        let of_key = self.0.entry(key.clone()).or_default();
+        of_key.entry(hour).or_default()
+    }
+
+    /// What was seen of a deployment within an hour; `None`: nothing.
+    pub fn sight(&self, key: &DeploymentKey, hour: Hour) -> Option<&Sight> {
+        self.0.get(key)?.get(&hour)
+    }
+}
