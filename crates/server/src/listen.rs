@@ -8,6 +8,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use router::catalog::Catalog;
 use router::{CallerQuota, Router};
 use store::Store;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,12 +17,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::auth::{Access, Auth};
-use crate::body::BodyReader;
+use crate::body::{BodyReader, SMALL_BODY_BYTES};
 use crate::routes::{AppState, routes};
 use crate::socket::Socket;
 
-/// Largest body of requests that hold no conversation.
-const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are broken off may take to say so.
@@ -118,6 +117,7 @@ impl Server {
         self,
         router: Arc<Router>,
         store: Arc<dyn Store>,
+        catalog: watch::Receiver<Arc<Catalog>>,
         access: Access,
         shutdown: impl Future<Output = ()>,
     ) {
@@ -130,6 +130,7 @@ impl Server {
             router,
             quota: CallerQuota::new(Arc::clone(&store)),
             store,
+            catalog,
             auth: Arc::clone(&auth),
             bodies: BodyReader::new(config.max_body_bytes, config.body_timeout),
             small_bodies: BodyReader::new(SMALL_BODY_BYTES, config.body_timeout),

@@ -11,12 +11,13 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt;
+use router::catalog::Catalog;
 use router::provider::AnswerEvent;
 use router::{CallerQuota, Router, RouterError, WatchedStream};
 use store::Store;
 use tokio::sync::watch;
 
-use crate::api::{chat, completions, health, history, keys, me, metrics, models};
+use crate::api::{chat, completions, flr, health, history, keys, me, metrics, models};
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
 use crate::error::{self, ApiError};
@@ -26,6 +27,7 @@ use crate::request_id;
 pub(crate) struct AppState {
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) catalog: watch::Receiver<Arc<Catalog>>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
     pub(crate) bodies: BodyReader,
@@ -92,7 +94,8 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .route("/readyz", get(health::ready).fallback(only_get));
     for_everybody
         .merge(for_callers)
-        .merge(own_api(auth))
+        .merge(own_api(Arc::clone(&auth)))
+        .merge(flr_api(auth))
         .layer(from_fn_with_state(Arc::clone(&app), count))
         .layer(from_fn(request_id::name))
         .with_state(app)
@@ -135,6 +138,18 @@ fn own_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
         .layer(from_fn(error::plain))
         .layer(cors)
         .layer(from_fn(not_stored))
+}
+
+/// The paths of Free LLM Router.
+fn flr_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
+    Routes::new()
+        .route(
+            "/api/v1/models/feedback",
+            post(flr::feedback).fallback(only_post),
+        )
+        .layer(from_fn_with_state(Arc::clone(&auth), auth::require))
+        .layer(from_fn(error::plain))
+        .layer(from_fn_with_state(auth, flr::cors))
 }
 
 /// Secrets and what people said are in no cache.

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use engine::{EngineConfig, EngineHandle};
+use router::catalog::Tier;
+use router::provider::Provider;
 use router::provider::local::{LocalModel, LocalProvider};
 use router::recorder::{Recorder, now};
+use router::sync::{SyncConfig, SyncTarget, Syncer};
 use router::{Metrics, ModelId, ModelInfo, ModelSpec, Router};
 use server::{Access, Server};
 use store::Store;
@@ -119,7 +122,17 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let keep_days = config.store.keep_requests_days;
     let (recorder, recorder_task) =
         Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), keep_days);
-    let local = Arc::new(LocalProvider::new(model, Arc::new(engine)));
+    let local: Arc<dyn Provider> = Arc::new(LocalProvider::new(model, Arc::new(engine)));
+    let target = SyncTarget {
+        provider: Arc::clone(&local),
+        tier: match source {
+            ModelSource::Demo => Tier::Demo,
+            ModelSource::Directory { .. } => Tier::Local,
+        },
+    };
+    let syncer = Syncer::start(vec![target], Arc::clone(&store), SyncConfig::default()).await;
+    let catalog = syncer.subscribe();
+    let syncing = tokio::spawn(syncer.run());
     let router = Router::new(vec![local], recorder, metrics).await?;
 
     let address = server.address();
@@ -131,8 +144,15 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         LogFormat::Json => tracing::info!("{ready}"),
     }
     server
-        .serve(Arc::new(router), Arc::clone(&store), access, signal()?)
+        .serve(
+            Arc::new(router),
+            Arc::clone(&store),
+            catalog,
+            access,
+            signal()?,
+        )
         .await;
+    syncing.abort();
     // Whatever still holds the way to the store, such as a prompt being rendered, is not waited for
     // without end.
     if tokio::time::timeout(RECORDER_PATIENCE, recorder_task.finish())

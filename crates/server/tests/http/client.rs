@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use router::catalog::{Catalog, LocalModels, Tier};
 use router::provider::Provider;
 use router::provider::scripted::{self, ScriptedEngine};
-use router::recorder::{Recorder, RecorderTask};
+use router::recorder::{Recorder, RecorderTask, now};
 use router::{Metrics, Router};
 use serde_json::{Value, json};
 use server::{Access, Server, ServerConfig};
 use store::{RequestQuery, RequestRecord, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -25,6 +26,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) engine: Arc<ScriptedEngine>,
     pub(crate) store: Arc<dyn Store>,
+    /// Kept, so that it can change.
+    _catalog: watch::Sender<Arc<Catalog>>,
     shutdown: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
     recorder: Option<RecorderTask>,
@@ -36,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) with_keys: bool,
     /// Tokens of a sequence, and requests in flight.
     pub(crate) limits: (usize, usize),
+    /// What there is besides the scripted model.
+    pub(crate) catalog: Catalog,
 }
 
 impl Default for Setup {
@@ -44,6 +49,7 @@ impl Default for Setup {
             config: ServerConfig::default(),
             with_keys: false,
             limits: (4096, 4),
+            catalog: Catalog::builtin(),
         }
     }
 }
@@ -58,6 +64,13 @@ impl Setup {
         let (recorder, recorder_task) =
             Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), 0);
         let (provider, engine) = scripted::provider(self.limits, write);
+        let local = LocalModels {
+            provider: provider.id().0.clone(),
+            tier: Tier::Local,
+            models: provider.models().await.unwrap(),
+            since: now(),
+        };
+        let (catalog, seen) = watch::channel(Arc::new(self.catalog.with_local(&[local])));
         let providers = vec![Arc::new(provider) as Arc<dyn Provider>];
         let router = Router::new(providers, recorder, metrics).await.unwrap();
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -74,13 +87,14 @@ impl Setup {
                 let _ = is_over.await;
             };
             server
-                .serve(Arc::new(router), served, access, is_over)
+                .serve(Arc::new(router), served, seen, access, is_over)
                 .await;
         });
         Running {
             address,
             engine,
             store,
+            _catalog: catalog,
             shutdown: Some(shutdown),
             task,
             recorder: Some(recorder_task),
@@ -308,6 +322,8 @@ impl Connection {
                 assert!(self.read().await > 0, "body cut off");
             }
             self.received.drain(..length).collect()
+        } else if status == 204 {
+            Vec::new()
         } else {
             self.chunks().await
         };

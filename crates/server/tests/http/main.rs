@@ -5,6 +5,8 @@ mod access;
 mod answers;
 mod client;
 mod failures;
+mod flr;
+mod holder;
 mod keys;
 mod lifecycle;
 mod requests;
