@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::caller_quota::QuotaExceeded;
+use crate::policy::Exclusion;
+use crate::router::AttemptSummary;
 
 /// Why a request is not answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -18,12 +20,79 @@ pub enum RouterError {
         /// Names that it may have meant, the nearest first.
         similar: Vec<String>,
     },
+    /// The model is known, but nobody who can be asked offers it.
+    #[error(
+        "{model} is {} by nobody here; GET /v1/models lists what there is, and \"models\" in a \
+         request names others that may answer as well",
+        if *was_offered { "no longer offered" } else { "offered" }
+    )]
+    NotOffered {
+        /// Its id.
+        model: String,
+        /// Whether somebody offered it once.
+        was_offered: bool,
+    },
     /// The caller's key has used up its quota.
     #[error(transparent)]
     QuotaExceeded(#[from] QuotaExceeded),
-    /// Those who were asked could not answer.
+    /// The one who was asked could not answer.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// Of several who could be asked nobody answered.
+    #[error(transparent)]
+    Exhausted(Box<Exhausted>),
+}
+
+/// Why nobody answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exhausted {
+    /// The kind that says best what to do.
+    pub kind: FailureKind,
+    /// Who was asked and how that ended.
+    pub trail: Vec<AttemptSummary>,
+    /// Who was not asked, `provider/name`, and why.
+    pub excluded: Vec<(String, Exclusion)>,
+    /// The last failure, in words.
+    pub last: Option<String>,
+    /// When the first of them may answer again.
+    pub retry_after: Option<Duration>,
+}
+
+/// How many of those who did not answer a message lists.
+const MAX_LISTED: usize = 8;
+
+impl std::error::Error for Exhausted {}
+
+impl std::fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let advice = match self.kind {
+            FailureKind::InvalidRequest => "nobody here can do what this request asks for",
+            FailureKind::ContextLengthExceeded => "the prompt is too long for everybody here",
+            FailureKind::RateLimited => "everybody who could answer has a limit that is reached",
+            _ => "nobody answered",
+        };
+        f.write_str(advice)?;
+        let tried = self.trail.iter().map(AttemptSummary::to_text);
+        let skipped = self
+            .excluded
+            .iter()
+            .map(|(name, why)| format!("{name} not asked: {}", why.as_str()));
+        let all: Vec<String> = tried.chain(skipped).collect();
+        if !all.is_empty() {
+            write!(f, " ({}", all[..all.len().min(MAX_LISTED)].join(", "))?;
+            if all.len() > MAX_LISTED {
+                write!(f, ", and {} more", all.len() - MAX_LISTED)?;
+            }
+            f.write_str(")")?;
+        }
+        if let Some(last) = &self.last {
+            write!(f, "; the last said: {}", shortened(last.clone()))?;
+        }
+        if let Some(wait) = self.retry_after {
+            write!(f, "; try again in {} s", wait.as_secs().max(1))?;
+        }
+        Ok(())
+    }
 }
 
 fn near_names(similar: &[String]) -> String {
@@ -37,13 +106,24 @@ fn near_names(similar: &[String]) -> String {
 }
 
 impl RouterError {
+    /// When trying again may help.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Provider(error) => error.retry_after.map(|after| after.wait),
+            Self::Exhausted(exhausted) => exhausted.retry_after,
+            _ => None,
+        }
+    }
+
     /// The kind, for the log and the metrics.
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Invalid(_) => FailureKind::InvalidRequest,
             Self::ModelNotFound { .. } => FailureKind::ModelNotFound,
+            Self::NotOffered { .. } => FailureKind::ModelNotFound,
             Self::QuotaExceeded(_) => FailureKind::CallerQuotaExceeded,
             Self::Provider(error) => error.kind,
+            Self::Exhausted(exhausted) => exhausted.kind,
         }
     }
 }
@@ -223,6 +303,8 @@ failure_kinds! {
     /// broke before an answer began.
     Network = "network", Network;
 
+    /// The time that the request may take was over before this attempt had its own.
+    OutOfTime = "out_of_time", Server;
     /// A fault of this server.
     ServerFault = "server_fault", Server;
     /// The server ended before the answer did.

@@ -1,28 +1,32 @@
 //! Decides who answers a request, asks them, and keeps what happened.
 //!
+//! * [`catalog`]: what models there are and who has them; [`sync`] looks at what providers have.
+//! * [`availability`]: when models could be had.
 //! * [`openai`]: the OpenAI API's JSON, both ways; nothing outside of it knows those shapes.
 //! * [`provider`]: who can answer. [`provider::local`] is the engine on this machine.
-//! * [`catalog`]: what models there are and who has them.
+//! * [`reliability`]: how often models fail, with what is known and what is not.
 //! * [`Router`]: finds the deployments of a model, asks one, and watches the answer go by.
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
-//! * [`availability`]: when models could be had.
-//! * [`reliability`]: how often models fail, with what is known and what is not.
-//! * [`sync`]: looks at what providers have.
 //!
 //! A request goes down once and a stream comes up once. Dropping the stream cancels the request,
 //! all the way down to the engine.
 #![forbid(unsafe_code)]
 
 pub mod availability;
+pub mod breaker;
 mod caller;
 mod caller_quota;
 pub mod catalog;
 mod error;
+pub mod health;
 mod metrics;
 mod model_info;
+mod needs;
 pub mod openai;
+pub mod policy;
 mod preferences;
 pub mod provider;
+pub mod quota;
 mod random_id;
 pub mod recorder;
 pub mod reliability;
@@ -33,9 +37,11 @@ pub use caller::Caller;
 pub use caller_quota::{
     AdmitError, CallerQuota, QuotaExceeded, QuotaState, REPORTS_PER_MINUTE, WindowUse, settlement,
 };
-pub use error::{FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError};
+pub use error::{
+    Exhausted, FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError,
+};
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, TimeRange, UseCase};
 pub use random_id::random_id;
-pub use router::{Answer, Router, WatchedStream};
+pub use router::{Answer, AttemptSummary, Router, RouterConfig, WatchedStream};

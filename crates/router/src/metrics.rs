@@ -15,8 +15,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::breaker::Admission;
 use crate::error::FailureKind;
-use crate::provider::{Load, Progress};
+use crate::provider::{Load, Progress, QuotaWindow};
 
 /// Bounds of the duration histograms, in seconds: those of the conventions.
 const DURATION_BUCKETS: [f64; 14] = [
@@ -79,6 +80,27 @@ struct ProviderLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    gen_ai_provider_name: String,
+    gen_ai_request_model: String,
+    /// The kind of failure and whose it is; empty for none.
+    error_type: &'static str,
+    fault_domain: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QuotaLabels {
+    gen_ai_provider_name: String,
+    window: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeploymentLabels {
+    gen_ai_provider_name: String,
+    gen_ai_request_model: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HttpLabels {
     route: String,
     method: String,
@@ -96,6 +118,9 @@ pub struct Metrics {
     tokens: HistogramFamily<TokenLabels>,
     in_flight: Family<ProviderLabels, Gauge>,
     max_in_flight: Family<ProviderLabels, Gauge>,
+    attempts: Family<AttemptLabels, Counter>,
+    quota_remaining: Family<QuotaLabels, Gauge>,
+    breaker_state: Family<DeploymentLabels, Gauge>,
     http_responses: Family<HttpLabels, Counter>,
     records_lost: Counter,
     resident_bytes: Gauge<i64>,
@@ -116,6 +141,9 @@ impl Default for Metrics {
             Family::new_with_constructor(|| Histogram::new(TOKEN_BUCKETS));
         let in_flight = Family::<ProviderLabels, Gauge>::default();
         let max_in_flight = Family::<ProviderLabels, Gauge>::default();
+        let attempts = Family::<AttemptLabels, Counter>::default();
+        let quota_remaining = Family::<QuotaLabels, Gauge>::default();
+        let breaker_state = Family::<DeploymentLabels, Gauge>::default();
         let http_responses = Family::<HttpLabels, Counter>::default();
         let records_lost = Counter::default();
         let resident_bytes = Gauge::<i64>::default();
@@ -155,6 +183,21 @@ impl Default for Metrics {
             max_in_flight.clone(),
         );
         registry.register(
+            "freeway_attempts",
+            "Attempts at deployments, by how they ended and whose fault it was",
+            attempts.clone(),
+        );
+        registry.register(
+            "freeway_quota_remaining",
+            "What is left of the quotas of our accounts, in requests or tokens",
+            quota_remaining.clone(),
+        );
+        registry.register(
+            "freeway_breaker_state",
+            "Whether a deployment is asked: 0 yes, 1 by one request at a time, 2 no",
+            breaker_state.clone(),
+        );
+        registry.register(
             "freeway_http_responses",
             "Answers to HTTP requests, by route, method and status",
             http_responses.clone(),
@@ -184,6 +227,9 @@ impl Default for Metrics {
             tokens,
             in_flight,
             max_in_flight,
+            attempts,
+            quota_remaining,
+            breaker_state,
             http_responses,
             records_lost,
             resident_bytes,
@@ -238,6 +284,41 @@ impl Metrics {
             };
             self.tokens.get_or_create(&labels).observe(count as f64);
         }
+    }
+
+    /// An attempt ended, well if there is no failure.
+    pub(crate) fn attempt(&self, provider: &str, model: &str, failure: Option<FailureKind>) {
+        let labels = AttemptLabels {
+            gen_ai_provider_name: provider.to_owned(),
+            gen_ai_request_model: model.to_owned(),
+            error_type: failure.map_or("", FailureKind::as_str),
+            fault_domain: failure.map_or("", |kind| kind.fault_domain().as_str()),
+        };
+        self.attempts.get_or_create(&labels).inc();
+    }
+
+    /// What is left of a quota of our account.
+    pub(crate) fn quota(&self, provider: &str, window: QuotaWindow, remaining: u64) {
+        let labels = QuotaLabels {
+            gen_ai_provider_name: provider.to_owned(),
+            window: window.as_str(),
+        };
+        let remaining = i64::try_from(remaining).unwrap_or(i64::MAX);
+        self.quota_remaining.get_or_create(&labels).set(remaining);
+    }
+
+    /// Whether a deployment is asked: 0 if it is, 1 if it is being tried, 2 if it is left alone.
+    pub(crate) fn breaker(&self, provider: &str, model: &str, state: Admission) {
+        let labels = DeploymentLabels {
+            gen_ai_provider_name: provider.to_owned(),
+            gen_ai_request_model: model.to_owned(),
+        };
+        let state = match state {
+            Admission::Closed => 0,
+            Admission::HalfOpen => 1,
+            Admission::Open { .. } => 2,
+        };
+        self.breaker_state.get_or_create(&labels).set(state);
     }
 
     /// An HTTP request was answered. `route` is the pattern that matched, never the path.

@@ -13,8 +13,8 @@ mod models;
 
 pub use chat_request::{
     ChatMessage, ChatRequest, ContentPart, FunctionDefinition, JsonSchema, MessageContent,
-    MessageRole, Reasoning, ResponseFormat, StopSequences, StreamOptions, ToolChoice,
-    ToolDefinition,
+    MessageRole, ProviderWishes, Reasoning, ResponseFormat, StopSequences, StreamOptions,
+    ToolChoice, ToolDefinition,
 };
 pub use chat_response::{ChatChunks, ChatCompletion};
 pub use completion::{CompletionChunks, CompletionPrompt, CompletionRequest, TextCompletion};

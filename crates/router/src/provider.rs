@@ -67,6 +67,11 @@ pub trait Provider: Send + Sync {
         AccountLimits::default()
     }
 
+    /// Whether it keeps a prompt from being trained on when the request says so.
+    fn honors_data_policy(&self) -> bool {
+        false
+    }
+
     /// What the provider has said of our account's quotas since this was asked last.
     fn take_quota_reports(&self) -> Vec<QuotaReport> {
         Vec::new()

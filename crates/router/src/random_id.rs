@@ -22,6 +22,16 @@ pub fn random_id(prefix: &str) -> String {
     id
 }
 
+/// A random number from 0 to below 1.
+pub(crate) fn random_unit() -> f64 {
+    let mut bytes = [0; 8];
+    // What it is for, a fair choice, is not worth ending the program for.
+    if getrandom::fill(&mut bytes).is_err() {
+        return 0.5;
+    }
+    (u64::from_le_bytes(bytes) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

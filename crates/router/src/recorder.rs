@@ -1,24 +1,26 @@
-//! Writes to the store what became of requests, away from the token path.
+//! Writes to the store what became of requests and of each attempt, away from the token path.
 //!
-//! Records go through a bounded channel to one task, which writes what has gathered since its last
-//! write in one go. A store that is too slow, or fails several times, costs records (counted and
-//! logged), never answers. Old records are deleted every hour.
+//! Records go through a bounded channel to one task, which writes what gathers within
+//! [`GATHERING`] in one go: a program that is killed loses no more than that. A store that is too
+//! slow, or fails several times, costs records (counted and logged), never answers. Old records are
+//! deleted every hour.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use store::{KeyId, RequestRecord, Retention, Store, StoreError, Timestamp};
+use store::{AttemptRecord, KeyId, RequestRecord, Retention, Store, StoreError, Take, Timestamp};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use crate::metrics::Metrics;
 
 /// Records that wait for the store.
 const MAX_WAITING: usize = 8192;
-/// Records of one write.
-const MAX_BATCH: usize = 512;
+/// Records of one write, and how long they are gathered before it.
+const MAX_BATCH: usize = 4096;
+const GATHERING: Duration = Duration::from_millis(200);
 /// Attempts to write a batch, and the pause after the first failure.
 const MAX_ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -32,9 +34,57 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// How many days each kind of record is kept; 0: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepDays {
+    /// Requests and their content.
+    pub requests: u32,
+    /// Single attempts. Sums over them are kept longer.
+    pub attempts: u32,
+    /// Sums over the attempts of an hour. Sums of days are kept for ever.
+    pub hours: u32,
+    /// What was seen of each deployment in each hour.
+    pub observations: u32,
+    /// Feedback.
+    pub feedback: u32,
+}
+
+impl Default for KeepDays {
+    fn default() -> Self {
+        Self {
+            requests: 90,
+            attempts: 30,
+            hours: 400,
+            observations: 400,
+            feedback: 400,
+        }
+    }
+}
+
+impl KeepDays {
+    fn limits(&self, now: Timestamp) -> Retention {
+        const DAY_MS: i64 = 24 * 3600 * 1000;
+        let before = |days: u32| match days {
+            0 => None,
+            days => Some(Timestamp(now.0 - i64::from(days) * DAY_MS)),
+        };
+        Retention {
+            requests_before: before(self.requests),
+            attempts_before: before(self.attempts),
+            hours_before: before(self.hours),
+            observations_before: before(self.observations),
+            feedback_before: before(self.feedback),
+            // The longest window is a day.
+            counters_before: before(2),
+        }
+    }
+}
+
 /// What to write.
 enum Entry {
     Request(Box<RequestRecord>),
+    Attempt(Box<AttemptRecord>),
+    Count(Vec<Take>),
     KeyUse(KeyId, Timestamp),
 }
 
@@ -58,17 +108,17 @@ impl RecorderTask {
 }
 
 impl Recorder {
-    /// Starts the task. Requests are kept for `keep_days`; 0 keeps them for ever.
+    /// Starts the task.
     pub fn spawn(
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
-        keep_days: u32,
+        keep: KeepDays,
     ) -> (Self, RecorderTask) {
         let (entries, receiver) = mpsc::channel(MAX_WAITING);
         let writer = Writer {
             store,
             metrics: Arc::clone(&metrics),
-            keep_days,
+            keep,
         };
         let task = tokio::spawn(writer.run(receiver));
         (Self { entries, metrics }, RecorderTask(task))
@@ -77,6 +127,16 @@ impl Recorder {
     /// Records a request.
     pub(crate) fn request(&self, record: RequestRecord) {
         self.send(Entry::Request(Box::new(record)));
+    }
+
+    /// Records an attempt.
+    pub(crate) fn attempt(&self, record: AttemptRecord) {
+        self.send(Entry::Attempt(Box::new(record)));
+    }
+
+    /// Adds to counters, whatever their limits: what was used was used.
+    pub(crate) fn count(&self, takes: Vec<Take>) {
+        self.send(Entry::Count(takes));
     }
 
     /// Records that a key was used.
@@ -94,7 +154,7 @@ impl Recorder {
 struct Writer {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
-    keep_days: u32,
+    keep: KeepDays,
 }
 
 impl Writer {
@@ -108,20 +168,23 @@ impl Writer {
                     if count == 0 {
                         return;
                     }
+                    gather(&mut entries, &mut batch).await;
                     self.write(batch.drain(..)).await;
                 }
-                _ = cleaning.tick(), if self.keep_days > 0 => self.clean().await,
+                _ = cleaning.tick() => self.clean().await,
             }
         }
     }
 
     async fn write(&self, batch: impl Iterator<Item = Entry>) {
-        let mut requests = Vec::new();
+        let (mut requests, mut attempts, mut takes) = (Vec::new(), Vec::new(), Vec::new());
         // Of many uses of a key the last one is enough.
         let mut uses: HashMap<KeyId, Timestamp> = HashMap::new();
         for entry in batch {
             match entry {
                 Entry::Request(record) => requests.push(*record),
+                Entry::Attempt(record) => attempts.push(*record),
+                Entry::Count(more) => takes.extend(more),
                 Entry::KeyUse(id, at) => {
                     let last = uses.entry(id).or_insert(at);
                     *last = at.max(*last);
@@ -132,6 +195,15 @@ impl Writer {
         if !requests.is_empty() {
             let result = with_retries(|| self.store.insert_requests(&requests)).await;
             self.note(result, requests.len());
+        }
+        if !attempts.is_empty() {
+            let result = with_retries(|| self.store.insert_attempts(&attempts)).await;
+            self.note(result, attempts.len());
+        }
+        for takes in merged(takes).chunks(store::MAX_ROWS) {
+            // Not tried again: it may have been counted before it failed, and twice is worse.
+            let result = self.store.take(takes).await.map(drop);
+            self.note(result, takes.len());
         }
         if !uses.is_empty() {
             let result = with_retries(|| self.store.touch_keys(&uses)).await;
@@ -147,12 +219,7 @@ impl Writer {
     }
 
     async fn clean(&self) {
-        const DAY_MS: i64 = 24 * 3600 * 1000;
-        let before = Timestamp(now().0 - i64::from(self.keep_days) * DAY_MS);
-        let limits = Retention {
-            requests_before: Some(before),
-            ..Retention::default()
-        };
+        let limits = self.keep.limits(now());
         loop {
             match self.store.prune(&limits).await {
                 Ok(0) => return,
@@ -164,6 +231,31 @@ impl Writer {
             }
         }
     }
+}
+
+/// Waits for more, until there is enough for one write or the first has waited long enough.
+async fn gather(entries: &mut Receiver<Entry>, batch: &mut Vec<Entry>) {
+    let deadline = Instant::now() + GATHERING;
+    while batch.len() < MAX_BATCH {
+        let room = MAX_BATCH - batch.len();
+        match timeout_at(deadline, entries.recv_many(batch, room)).await {
+            Ok(1..) => {}
+            // Nobody can send any more, or the time is over.
+            Ok(0) | Err(_) => return,
+        }
+    }
+}
+
+/// Each counter once.
+fn merged(takes: Vec<Take>) -> Vec<Take> {
+    let mut by_counter: HashMap<_, Take> = HashMap::new();
+    for take in takes {
+        match by_counter.get_mut(&take.counter) {
+            Some(sum) => sum.amount = sum.amount.saturating_add(take.amount),
+            None => drop(by_counter.insert(take.counter.clone(), take)),
+        }
+    }
+    by_counter.into_values().collect()
 }
 
 async fn with_retries<F: Future<Output = Result<(), StoreError>>>(

@@ -14,6 +14,7 @@ use store::StoreError;
 use crate::auth::Refusal;
 use crate::body::{SMALL_BODY_BYTES, json_response};
 use crate::quota;
+use crate::routing_headers::name_attempts;
 
 /// Why a request is not answered as asked.
 #[derive(Debug)]
@@ -82,17 +83,7 @@ impl From<AdmitError> for ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Router(error) => match error.kind() {
-                FailureKind::InvalidRequest | FailureKind::ContextLengthExceeded => {
-                    StatusCode::BAD_REQUEST
-                }
-                FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
-                FailureKind::Overloaded | FailureKind::CallerQuotaExceeded => {
-                    StatusCode::TOO_MANY_REQUESTS
-                }
-                FailureKind::Unavailable | FailureKind::ShutDown => StatusCode::SERVICE_UNAVAILABLE,
-                _ => StatusCode::INTERNAL_SERVER_ERROR,
-            },
+            Self::Router(error) => status_of(error.kind()),
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) | Self::NotAdmin => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -160,6 +151,35 @@ impl ApiError {
     }
 }
 
+/// The status that says best what the client can do.
+fn status_of(kind: FailureKind) -> StatusCode {
+    match kind {
+        FailureKind::InvalidRequest | FailureKind::ContextLengthExceeded => StatusCode::BAD_REQUEST,
+        FailureKind::ContentRefused => StatusCode::FORBIDDEN,
+        FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
+        FailureKind::Overloaded
+        | FailureKind::RateLimited
+        | FailureKind::CallerQuotaExceeded
+        | FailureKind::AccountRateLimited
+        | FailureKind::AccountQuotaExhausted => StatusCode::TOO_MANY_REQUESTS,
+        FailureKind::Timeout | FailureKind::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
+        FailureKind::Unavailable
+        | FailureKind::ShutDown
+        | FailureKind::PaymentRequired
+        | FailureKind::KeyRejected
+        | FailureKind::DataPolicy => StatusCode::SERVICE_UNAVAILABLE,
+        FailureKind::Network
+        | FailureKind::InvalidResponse
+        | FailureKind::BrokenStream
+        | FailureKind::EmptyAnswer
+        | FailureKind::TruncatedReasoning
+        | FailureKind::LeakedTokens
+        | FailureKind::ToolCallInText
+        | FailureKind::InvalidJson => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// The error as `/api` tells it.
 #[derive(Clone)]
 struct PlainBody(Value);
@@ -223,9 +243,12 @@ impl IntoResponse for ApiError {
                 quota::write_headers(headers, &error.exceeded);
                 headers.insert(RETRY_AFTER, HeaderValue::from(error.retry_after_s()));
             }
-            Self::Router(RouterError::Provider(error)) => {
-                if let Some(after) = error.retry_after {
-                    headers.insert(RETRY_AFTER, HeaderValue::from(after.wait.as_secs().max(1)));
+            Self::Router(error) => {
+                if let Some(wait) = error.retry_after() {
+                    headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+                }
+                if let RouterError::Exhausted(exhausted) = error {
+                    name_attempts(headers, None, &exhausted.trail);
                 }
             }
             Self::ShuttingDown => {

@@ -14,6 +14,7 @@ mod query;
 mod quota;
 mod request_id;
 mod routes;
+mod routing_headers;
 mod socket;
 mod sse;
 

@@ -8,7 +8,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use router::catalog::Catalog;
 use router::{CallerQuota, Router};
 use store::Store;
 use tokio::net::{TcpListener, TcpStream};
@@ -117,7 +116,6 @@ impl Server {
         self,
         router: Arc<Router>,
         store: Arc<dyn Store>,
-        catalog: watch::Receiver<Arc<Catalog>>,
         access: Access,
         shutdown: impl Future<Output = ()>,
     ) {
@@ -130,7 +128,6 @@ impl Server {
             router,
             quota: CallerQuota::new(Arc::clone(&store)),
             store,
-            catalog,
             auth: Arc::clone(&auth),
             bodies: BodyReader::new(config.max_body_bytes, config.body_timeout),
             small_bodies: BodyReader::new(SMALL_BODY_BYTES, config.body_timeout),

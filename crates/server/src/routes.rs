@@ -11,7 +11,6 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt;
-use router::catalog::Catalog;
 use router::provider::AnswerEvent;
 use router::{CallerQuota, Router, RouterError, WatchedStream};
 use store::Store;
@@ -27,7 +26,6 @@ use crate::request_id;
 pub(crate) struct AppState {
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) catalog: watch::Receiver<Arc<Catalog>>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
     pub(crate) bodies: BodyReader,

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use engine::{EngineConfig, EngineHandle};
-use router::catalog::Tier;
+use router::catalog::{Catalog, LocalModels, Tier};
 use router::provider::Provider;
 use router::provider::local::{LocalModel, LocalProvider};
-use router::recorder::{Recorder, now};
-use router::sync::{SyncConfig, SyncTarget, Syncer};
-use router::{Metrics, ModelId, ModelInfo, ModelSpec, Router};
+use router::recorder::{KeepDays, Recorder, now};
+use router::{Metrics, ModelId, ModelInfo, ModelSpec, Router, RouterConfig};
 use server::{Access, Server};
 use store::Store;
 use time::Date;
@@ -119,21 +118,24 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let context_length = engine.max_sequence_len();
 
     let metrics = Arc::new(Metrics::default());
-    let keep_days = config.store.keep_requests_days;
-    let (recorder, recorder_task) =
-        Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), keep_days);
-    let local: Arc<dyn Provider> = Arc::new(LocalProvider::new(model, Arc::new(engine)));
-    let target = SyncTarget {
-        provider: Arc::clone(&local),
+    let keep = KeepDays {
+        requests: config.store.keep_requests_days,
+        ..KeepDays::default()
+    };
+    let (recorder, recorder_task) = Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), keep);
+    let local = Arc::new(LocalProvider::new(model, Arc::new(engine)));
+    let own = LocalModels {
+        provider: local.id().0.clone(),
         tier: match source {
             ModelSource::Demo => Tier::Demo,
             ModelSource::Directory { .. } => Tier::Local,
         },
+        models: local.models().await?,
+        since: now(),
     };
-    let syncer = Syncer::start(vec![target], Arc::clone(&store), SyncConfig::default()).await;
-    let catalog = syncer.subscribe();
-    let syncing = tokio::spawn(syncer.run());
-    let router = Router::new(vec![local], recorder, metrics).await?;
+    let routing = RouterConfig::default();
+    let router = Router::new(vec![local], routing, Arc::clone(&store), recorder, metrics);
+    router.set_catalog(Arc::new(Catalog::builtin().with_local(&[own])));
 
     let address = server.address();
     let ready = format!(
@@ -144,15 +146,8 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         LogFormat::Json => tracing::info!("{ready}"),
     }
     server
-        .serve(
-            Arc::new(router),
-            Arc::clone(&store),
-            catalog,
-            access,
-            signal()?,
-        )
+        .serve(Arc::new(router), Arc::clone(&store), access, signal()?)
         .await;
-    syncing.abort();
     // Whatever still holds the way to the store, such as a prompt being rendered, is not waited for
     // without end.
     if tokio::time::timeout(RECORDER_PATIENCE, recorder_task.finish())

@@ -2,7 +2,7 @@
 //!
 //! Beside OpenAI's fields it has those of OpenRouter and vLLM that clients commonly send:
 //! `reasoning`, `include_reasoning`, `top_k`, `min_p`, `repetition_penalty`, and reasoning that is
-//! sent back under any of its usual names. Unknown fields are ignored.
+//! sent back under any of its usual names. Unknown fields are passed on to hosts as they are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +23,8 @@ const MAX_STOP_BYTES: usize = 1024;
 /// Most messages and tools.
 const MAX_MESSAGES: usize = 100_000;
 const MAX_TOOLS: usize = 1024;
+/// Most models that may answer.
+const MAX_MODELS: usize = 16;
 
 /// A request for the next message of a conversation.
 #[derive(Clone, Debug, Deserialize)]
@@ -78,8 +80,12 @@ pub struct ChatRequest {
     pub reasoning: Option<Reasoning>,
     /// OpenRouter's older form of `reasoning.exclude`, negated.
     pub include_reasoning: Option<bool>,
-    /// OpenAI's older form of `tools`, which is refused: left out silently it would mislead.
+    /// OpenAI's older form of `tools`.
     functions: Option<Vec<Value>>,
+    /// Models that may answer as well, in this order, after `model`: OpenRouter's form.
+    pub models: Option<Vec<String>>,
+    /// Wishes about the host: OpenRouter's form.
+    pub provider: Option<ProviderWishes>,
     /// The request as the client sent it, for those who pass it on.
     #[serde(skip)]
     pub body: Bytes,
@@ -90,6 +96,15 @@ pub struct ChatRequest {
 pub struct StreamOptions {
     /// Whether a last chunk tells the usage.
     pub include_usage: Option<bool>,
+}
+
+/// `provider`, as OpenRouter has it: what of it is acted upon here. The rest is passed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ProviderWishes {
+    /// `deny`: nobody may train on the prompt or publish it.
+    pub data_collection: Option<String>,
+    /// Whether the prompt may not even be kept.
+    pub zdr: Option<bool>,
 }
 
 /// `reasoning`, as OpenRouter has it.
@@ -268,13 +283,7 @@ impl ChatRequest {
         check_max_tokens("max_completion_tokens", self.max_completion_tokens)?;
         check_max_tokens("max_tokens", self.max_tokens)?;
         check_stops(self.stop.as_ref())?;
-        if self.functions.as_ref().is_some_and(|list| !list.is_empty()) {
-            return Err(InvalidRequest::of(
-                "functions",
-                "functions: declare them in \"tools\", as {\"type\": \"function\", \"function\": …}",
-            )
-            .with_code("unsupported_value"));
-        }
+        check_models(self.models.as_deref())?;
         if self.top_logprobs.is_some() && self.logprobs != Some(true) {
             return Err(InvalidRequest::of(
                 "top_logprobs",
@@ -288,6 +297,29 @@ impl ChatRequest {
             ));
         }
         Ok(())
+    }
+
+    /// What a model on this machine does not take, though a host may.
+    ///
+    /// # Errors
+    /// The first fault, with its field.
+    pub(crate) fn check_local(&self) -> Result<(), InvalidRequest> {
+        if self.functions.as_ref().is_some_and(|list| !list.is_empty()) {
+            // Left out silently it would mislead.
+            return Err(InvalidRequest::of(
+                "functions",
+                "functions: declare them in \"tools\", as {\"type\": \"function\", \"function\": …}",
+            )
+            .with_code("unsupported_value"));
+        }
+        Ok(())
+    }
+
+    /// Whether nobody may train on the prompt.
+    pub fn forbids_training(&self) -> bool {
+        self.provider.as_ref().is_some_and(|wishes| {
+            wishes.data_collection.as_deref() == Some("deny") || wishes.zdr == Some(true)
+        })
     }
 
     /// Whether to send the answer as it comes.
@@ -339,6 +371,15 @@ pub(super) fn check_length(param: &str, length: usize, most: usize) -> Result<()
         return Err(InvalidRequest::of(param, message));
     }
     Ok(())
+}
+
+pub(super) fn check_models(models: Option<&[String]>) -> Result<(), InvalidRequest> {
+    let models = models.unwrap_or_default();
+    check_length("models", models.len(), MAX_MODELS)?;
+    match models.iter().any(|name| name.trim().is_empty()) {
+        true => Err(InvalidRequest::of("models", "models: a name is empty")),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn check_choices(n: Option<u32>) -> Result<(), InvalidRequest> {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::chat_request::{
-    StopSequences, StreamOptions, auto, check_choices, check_length, check_max_tokens, check_stops,
-    token_limit,
+    StopSequences, StreamOptions, auto, check_choices, check_length, check_max_tokens,
+    check_models, check_stops, token_limit,
 };
 use super::chat_response::{UsageJson, choice_at, finish_word, to_json};
 use super::json;
@@ -67,6 +67,8 @@ pub struct CompletionRequest {
     pub echo: Option<bool>,
     best_of: Option<u32>,
     suffix: Option<String>,
+    /// Models that may answer as well, in this order, after `model`.
+    pub models: Option<Vec<String>>,
     /// The request as the client sent it, for those who pass it on.
     #[serde(skip)]
     pub body: Bytes,
@@ -99,6 +101,7 @@ impl CompletionRequest {
         if num_prompts == 0 {
             return Err(InvalidRequest::of("prompt", "prompt: it is empty"));
         }
+        check_models(self.models.as_deref())?;
         check_choices(self.n)?;
         check_max_tokens("max_tokens", self.max_tokens)?;
         check_stops(self.stop.as_ref())?;

@@ -17,28 +17,61 @@ pub fn error_body(error: &RouterError) -> Value {
             Some("model"),
             Some("model_not_found"),
         ),
-        RouterError::QuotaExceeded(_) => {
-            let code = FailureKind::CallerQuotaExceeded.as_str();
-            ("rate_limit_error", None, Some(code))
-        }
-        RouterError::Provider(provider) => match provider.kind {
-            FailureKind::ContextLengthExceeded => (
-                "invalid_request_error",
-                provider.param,
-                Some("context_length_exceeded"),
-            ),
-            FailureKind::Overloaded => ("rate_limit_error", None, Some("overloaded")),
-            FailureKind::InvalidRequest => ("invalid_request_error", None, None),
-            FailureKind::Unavailable | FailureKind::ShutDown => {
-                ("server_error", None, Some("unavailable"))
-            }
-            kind => ("server_error", provider.param, Some(kind.as_str())),
-        },
+        RouterError::NotOffered { .. } => (
+            "invalid_request_error",
+            Some("model"),
+            Some("model_not_offered"),
+        ),
+        RouterError::QuotaExceeded(_) => of_kind(FailureKind::CallerQuotaExceeded, None),
+        RouterError::Provider(provider) => of_kind(provider.kind, provider.param),
+        RouterError::Exhausted(exhausted) => of_kind(exhausted.kind, None),
     };
-    json!({"error": {
+    let mut json = json!({"error": {
         "message": error.to_string(),
         "type": kind,
         "param": param,
         "code": code,
-    }})
+    }});
+    if let RouterError::Exhausted(exhausted) = error {
+        let attempts = exhausted.trail.iter().map(|one| {
+            let failure = one.failure.map(FailureKind::as_str);
+            json!({"deployment": one.deployment, "failure": failure})
+        });
+        let excluded = exhausted
+            .excluded
+            .iter()
+            .map(|(deployment, why)| json!({"deployment": deployment, "reason": why.as_str()}));
+        json["error"]["metadata"] = json!({
+            "attempts": attempts.collect::<Vec<_>>(),
+            "excluded": excluded.take(MAX_EXCLUDED).collect::<Vec<_>>(),
+        });
+    }
+    json
+}
+
+/// Deployments that were not asked and are listed.
+const MAX_EXCLUDED: usize = 50;
+
+fn of_kind(
+    kind: FailureKind,
+    param: Option<&'static str>,
+) -> (&'static str, Option<&'static str>, Option<&'static str>) {
+    let word = Some(kind.as_str());
+    match kind {
+        FailureKind::ContextLengthExceeded => ("invalid_request_error", param, word),
+        FailureKind::InvalidRequest => ("invalid_request_error", param, None),
+        FailureKind::ContentRefused => ("invalid_request_error", None, Some("content_filter")),
+        FailureKind::Overloaded | FailureKind::CallerQuotaExceeded => {
+            ("rate_limit_error", None, word)
+        }
+        FailureKind::RateLimited
+        | FailureKind::AccountRateLimited
+        | FailureKind::AccountQuotaExhausted => {
+            ("rate_limit_error", None, Some("rate_limit_exceeded"))
+        }
+        FailureKind::Unavailable | FailureKind::ShutDown => {
+            ("server_error", None, Some("unavailable"))
+        }
+        _ => ("server_error", param, word),
+    }
 }

@@ -2,25 +2,30 @@
 
 use serde_json::{Value, json};
 
-use crate::model_info::ModelInfo;
+use crate::catalog::Model;
 
-/// One model. `context_length` is OpenRouter's name, `max_model_len` that of vLLM; clients read
-/// either.
-pub fn model_json(model: &ModelInfo) -> Value {
+/// One model. `context_length` and `max_completion_tokens` are OpenRouter's names, `max_model_len`
+/// that of vLLM; clients read either.
+pub fn model_json(model: &Model) -> Value {
+    let spec = &model.spec;
     json!({
         "id": model.id.0,
         "object": "model",
-        "created": model.spec.created.unwrap_or(0),
-        "owned_by": model.owned_by,
-        "context_length": model.spec.context_length,
-        "max_model_len": model.spec.context_length,
+        "created": spec.created.unwrap_or(0),
+        "owned_by": model.author,
+        "name": spec.name,
+        "context_length": spec.context_length,
+        "max_model_len": spec.context_length,
+        "max_completion_tokens": spec.max_output_tokens,
+        "supported_parameters": spec.supported_parameters,
+        "providers": model.active().map(|one| &one.key.provider).collect::<Vec<_>>(),
     })
 }
 
 /// The list of all of them.
-pub fn models_json(models: &[&ModelInfo]) -> Value {
+pub fn models_json<'a>(models: impl IntoIterator<Item = &'a Model>) -> Value {
     json!({
         "object": "list",
-        "data": models.iter().map(|model| model_json(model)).collect::<Vec<_>>(),
+        "data": models.into_iter().map(model_json).collect::<Vec<_>>(),
     })
 }

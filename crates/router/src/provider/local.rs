@@ -226,6 +226,7 @@ impl Provider for LocalProvider {
         _model: &str,
         request: &Arc<ChatRequest>,
     ) -> Result<AnswerStream, RouterError> {
+        request.check_local()?;
         self.check_room(request.num_choices() as usize)?;
         let generation = Generation {
             sampling: sampling::of_chat(request, &self.model)?,

@@ -3,7 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use store::{KeyHash, KeyRecord, NewKey, RequestQuery};
+use store::{
+    AttemptRecord, CatalogUpdate, Counter, DeploymentRecord, FeedbackQuery, FeedbackRecord,
+    FeedbackSum, Hour, KeyHash, KeyRecord, KeySettings, ModelRecord, NewKey, Observation,
+    OutcomeSum, ProviderSync, RequestQuery, SpecChange, StoreLock, SumQuery, Take, Taken,
+};
 
 use super::*;
 
@@ -21,7 +25,10 @@ impl Flaky {
         })
     }
 
-    fn fail(&self) -> Result<(), StoreError> {
+    fn before(&self, method: &str) -> Result<(), StoreError> {
+        if !["touch_keys", "insert_requests", "insert_attempts"].contains(&method) {
+            return Ok(());
+        }
         let count = |left: usize| left.checked_sub(1);
         match self
             .failures
@@ -33,53 +40,52 @@ impl Flaky {
     }
 }
 
-#[async_trait]
-impl Store for Flaky {
-    async fn create_key(&self, key: NewKey) -> Result<KeyRecord, StoreError> {
-        self.store.create_key(key).await
-    }
+/// A store that does what the one inside does, after `before` has let the call pass.
+macro_rules! store_of_calls {
+    ($(fn $method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Store for Flaky {
+            $(async fn $method(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                self.before(stringify!($method))?;
+                self.store.$method($($argument),*).await
+            })*
+        }
+    };
+}
 
-    async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<KeyRecord>, StoreError> {
-        self.store.key_by_hash(hash).await
-    }
-
-    async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        self.store.keys().await
-    }
-
-    async fn has_active_key(&self, now: Timestamp) -> Result<bool, StoreError> {
-        self.store.has_active_key(now).await
-    }
-
-    async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError> {
-        self.store.revoke_key(id, at).await
-    }
-
-    async fn touch_keys(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
-        self.fail()?;
-        self.store.touch_keys(uses).await
-    }
-
-    async fn insert_requests(&self, requests: &[RequestRecord]) -> Result<(), StoreError> {
-        self.fail()?;
-        self.store.insert_requests(requests).await
-    }
-
-    async fn requests(&self, query: &RequestQuery) -> Result<Vec<RequestRecord>, StoreError> {
-        self.store.requests(query).await
-    }
-
-    async fn prune(&self, limits: &Retention) -> Result<usize, StoreError> {
-        self.store.prune(limits).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.store.ping().await
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.store.close().await
-    }
+store_of_calls! {
+    fn create_key(key: NewKey) -> KeyRecord;
+    fn key_by_hash(hash: KeyHash) -> Option<KeyRecord>;
+    fn key(id: &KeyId) -> Option<KeyRecord>;
+    fn keys() -> Vec<KeyRecord>;
+    fn has_active_key(now: Timestamp) -> bool;
+    fn revoke_key(id: &KeyId, at: Timestamp) -> KeyRecord;
+    fn set_key_settings(id: &KeyId, settings: &KeySettings) -> KeyRecord;
+    fn touch_keys(uses: &[(KeyId, Timestamp)]) -> ();
+    fn insert_requests(requests: &[RequestRecord]) -> ();
+    fn request(id: &str) -> Option<RequestRecord>;
+    fn requests(query: &RequestQuery) -> Vec<RequestRecord>;
+    fn catalog() -> (Vec<ModelRecord>, Vec<DeploymentRecord>);
+    fn update_catalog(update: &CatalogUpdate) -> ();
+    fn spec_changes(model: Option<&str>, since: Timestamp, limit: usize) -> Vec<SpecChange>;
+    fn observations(model: Option<&str>, from: Hour, until: Hour) -> Vec<Observation>;
+    fn record_sync(sync: &ProviderSync) -> ();
+    fn syncs() -> Vec<ProviderSync>;
+    fn try_lock(name: &str) -> Option<StoreLock>;
+    fn insert_attempts(attempts: &[AttemptRecord]) -> ();
+    fn attempts(request_ids: &[String]) -> Vec<AttemptRecord>;
+    fn answered_attempts(model: &str, since: Timestamp, limit: usize) -> Vec<AttemptRecord>;
+    fn sum_attempts(query: &SumQuery) -> Vec<OutcomeSum>;
+    fn insert_feedback(feedback: &FeedbackRecord) -> ();
+    fn feedback(query: &FeedbackQuery, limit: usize) -> Vec<FeedbackRecord>;
+    fn feedback_on(request_ids: &[String]) -> Vec<FeedbackRecord>;
+    fn sum_feedback(query: &FeedbackQuery, by_hour: bool) -> Vec<FeedbackSum>;
+    fn take(takes: &[Take]) -> Taken;
+    fn counters(counters: &[Counter]) -> Vec<u64>;
+    fn raise_counters(values: &[(Counter, u64)]) -> ();
+    fn prune(limits: &Retention) -> usize;
+    fn ping() -> ();
+    fn close() -> ();
 }
 
 fn record(id: &str, started_at: Timestamp) -> RequestRecord {
@@ -123,7 +129,7 @@ async fn a_store_that_recovers_loses_nothing() {
     let store = Flaky::new(MAX_ATTEMPTS as usize - 1).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), 0);
+    let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
     recorder.request(record("a", now()));
     drop(recorder);
     task.finish().await;
@@ -136,7 +142,7 @@ async fn a_store_that_does_not_recover_costs_records_and_is_counted() {
     let store = Flaky::new(MAX_ATTEMPTS as usize).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), 0);
+    let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
     recorder.request(record("a", now()));
     drop(recorder);
     task.finish().await;
@@ -149,7 +155,7 @@ async fn more_records_than_may_wait_are_counted_as_lost() {
     let store = Flaky::new(0).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let (recorder, _task) = Recorder::spawn(shared, Arc::clone(&metrics), 0);
+    let (recorder, _task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
     // The task has had no chance to run: this test has the only thread.
     for number in 0..MAX_WAITING + 3 {
         recorder.request(record(&number.to_string(), now()));
@@ -165,7 +171,14 @@ async fn old_requests_are_forgotten() {
     let recent = record("recent", Timestamp(now().0 - 6 * DAY_MS));
     store.insert_requests(&[old, recent]).await.unwrap();
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let (recorder, task) = Recorder::spawn(shared, Arc::default(), 7);
+    let (recorder, task) = Recorder::spawn(
+        shared,
+        Arc::default(),
+        KeepDays {
+            requests: 7,
+            ..KeepDays::default()
+        },
+    );
     let forgotten = async {
         while kept(store.as_ref()).await.len() > 1 {
             tokio::task::yield_now().await;

@@ -13,8 +13,10 @@ use router::provider::AnswerEvent;
 
 use crate::body::{json_response, raw_json_response};
 use crate::error::ApiError;
+use crate::quota::told;
 use crate::request_id::RequestId;
 use crate::routes::AppState;
+use crate::routing_headers::name_attempts;
 use crate::sse;
 
 pub(crate) async fn create(
@@ -35,12 +37,14 @@ pub(crate) async fn create(
         let mut chunks =
             CompletionChunks::new(answer.id, answer.created, answer.model, include_usage);
         let write = move |event| chunks.write(event);
-        return Ok(sse::response(
-            answer.stream,
-            write,
-            app.keep_alive,
-            app.stop.clone(),
-        ));
+        let (keep_alive, stop) = (app.keep_alive, app.stop.clone());
+        let mut response = sse::response(answer.stream, write, keep_alive, stop);
+        name_attempts(
+            response.headers_mut(),
+            Some(&answer.deployment),
+            &answer.trail,
+        );
+        return Ok(told(response, answer.quota.as_ref()));
     }
     let mut completion = TextCompletion::default();
     let mut whole = None;
@@ -49,10 +53,19 @@ pub(crate) async fn create(
         event => completion.add(event),
     })
     .await?;
-    if let Some(json) = whole {
-        return Ok(raw_json_response(StatusCode::OK, json));
-    }
-    let with_logprobs = request.logprobs.is_some();
-    let json = completion.into_json(&answer.id, answer.created, &answer.model, with_logprobs);
-    Ok(json_response(StatusCode::OK, &json))
+    let mut response = match whole {
+        Some(json) => raw_json_response(StatusCode::OK, json),
+        None => {
+            let with_logprobs = request.logprobs.is_some();
+            let (id, created, model) = (&answer.id, answer.created, &answer.model);
+            let json = completion.into_json(id, created, model, with_logprobs);
+            json_response(StatusCode::OK, &json)
+        }
+    };
+    name_attempts(
+        response.headers_mut(),
+        Some(&answer.deployment),
+        &answer.trail,
+    );
+    Ok(told(response, answer.quota.as_ref()))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use router::RouterError;
 use router::openai::{model_json, models_json};
 
 use crate::body::json_response;
@@ -12,14 +13,26 @@ use crate::error::ApiError;
 use crate::routes::AppState;
 
 pub(crate) async fn list(State(app): State<Arc<AppState>>) -> Response {
-    json_response(StatusCode::OK, &models_json(&app.router.models()))
+    let catalog = app.router.catalog();
+    let models = catalog.active_models();
+    let routable = models.filter(|model| app.router.is_routable(model));
+    json_response(StatusCode::OK, &models_json(routable))
 }
+
+/// Longest part of a name that an error repeats.
+const MAX_NAME_CHARS: usize = 200;
 
 /// Ids have slashes in them, so this takes the rest of the path.
 pub(crate) async fn show(
     State(app): State<Arc<AppState>>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let model = app.router.model(&id)?;
+    let catalog = app.router.catalog();
+    let model = catalog
+        .find(&id)
+        .ok_or_else(|| RouterError::ModelNotFound {
+            similar: catalog.near(&id),
+            model: id.chars().take(MAX_NAME_CHARS).collect(),
+        })?;
     Ok(json_response(StatusCode::OK, &model_json(model)))
 }

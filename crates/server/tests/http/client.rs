@@ -7,14 +7,14 @@ use std::time::Duration;
 use router::catalog::{Catalog, LocalModels, Tier};
 use router::provider::Provider;
 use router::provider::scripted::{self, ScriptedEngine};
-use router::recorder::{Recorder, RecorderTask, now};
-use router::{Metrics, Router};
+use router::recorder::{KeepDays, Recorder, RecorderTask, now};
+use router::{Metrics, Router, RouterConfig};
 use serde_json::{Value, json};
 use server::{Access, Server, ServerConfig};
 use store::{RequestQuery, RequestRecord, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -26,8 +26,6 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) engine: Arc<ScriptedEngine>,
     pub(crate) store: Arc<dyn Store>,
-    /// Kept, so that it can change.
-    _catalog: watch::Sender<Arc<Catalog>>,
     shutdown: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
     recorder: Option<RecorderTask>,
@@ -61,8 +59,11 @@ impl Setup {
     ) -> Running {
         let store = store::connect("sqlite::memory:").await.unwrap();
         let metrics = Arc::new(Metrics::default());
-        let (recorder, recorder_task) =
-            Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), 0);
+        let (recorder, recorder_task) = Recorder::spawn(
+            Arc::clone(&store),
+            Arc::clone(&metrics),
+            KeepDays::default(),
+        );
         let (provider, engine) = scripted::provider(self.limits, write);
         let local = LocalModels {
             provider: provider.id().0.clone(),
@@ -70,9 +71,10 @@ impl Setup {
             models: provider.models().await.unwrap(),
             since: now(),
         };
-        let (catalog, seen) = watch::channel(Arc::new(self.catalog.with_local(&[local])));
         let providers = vec![Arc::new(provider) as Arc<dyn Provider>];
-        let router = Router::new(providers, recorder, metrics).await.unwrap();
+        let config = RouterConfig::default();
+        let router = Router::new(providers, config, Arc::clone(&store), recorder, metrics);
+        router.set_catalog(Arc::new(self.catalog.with_local(&[local])));
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(any_port, self.config).await.unwrap();
         let address = server.address();
@@ -87,14 +89,13 @@ impl Setup {
                 let _ = is_over.await;
             };
             server
-                .serve(Arc::new(router), served, seen, access, is_over)
+                .serve(Arc::new(router), served, access, is_over)
                 .await;
         });
         Running {
             address,
             engine,
             store,
-            _catalog: catalog,
             shutdown: Some(shutdown),
             task,
             recorder: Some(recorder_task),

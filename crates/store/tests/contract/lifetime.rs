@@ -46,6 +46,7 @@ async fn a_store_answers_until_it_is_closed() {
             store.close().await.unwrap_err(),
             store.create_key(key.clone()).await.unwrap_err(),
             store.key_by_hash(key.hash).await.unwrap_err(),
+            store.key(&key.id).await.unwrap_err(),
             store.keys().await.unwrap_err(),
             store.has_active_key(late).await.unwrap_err(),
             store.revoke_key(&key.id, late).await.unwrap_err(),
@@ -55,6 +56,7 @@ async fn a_store_answers_until_it_is_closed() {
                 .unwrap_err(),
             store.touch_keys(&[]).await.unwrap_err(),
             store.insert_requests(&[]).await.unwrap_err(),
+            store.request("a").await.unwrap_err(),
             store.requests(&query).await.unwrap_err(),
             store.catalog().await.unwrap_err(),
             store
@@ -75,6 +77,7 @@ async fn a_store_answers_until_it_is_closed() {
             store.sum_attempts(&sums).await.unwrap_err(),
             store.insert_feedback(&feedback).await.unwrap_err(),
             store.feedback(&said, 1).await.unwrap_err(),
+            store.feedback_on(&[]).await.unwrap_err(),
             store.sum_feedback(&said, true).await.unwrap_err(),
             store.take(&[]).await.unwrap_err(),
             store.counters(&[]).await.unwrap_err(),

@@ -25,7 +25,7 @@ fn request(more: Value) -> Arc<ChatRequest> {
     body.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    Arc::new(ChatRequest::from_json(body.to_string().as_bytes()).unwrap())
+    Arc::new(ChatRequest::from_json(body.to_string().into()).unwrap())
 }
 
 async fn events(stream: AnswerStream) -> Vec<Result<AnswerEvent, ProviderError>> {
@@ -34,7 +34,10 @@ async fn events(stream: AnswerStream) -> Vec<Result<AnswerEvent, ProviderError>>
 
 async fn answer(turns: &[&str], more: Value) -> Vec<AnswerEvent> {
     let (provider, _) = provider(turns);
-    let stream = provider.chat(&request(more)).await.unwrap();
+    let stream = provider
+        .chat("test/scripted", &request(more))
+        .await
+        .unwrap();
     events(stream)
         .await
         .into_iter()
@@ -100,7 +103,13 @@ async fn calls_are_streamed_and_remembered() {
         SUM,
     ]);
     let tools = json!({"tools": [{"type": "function", "function": {"name": "f"}}]});
-    let all = events(provider.chat(&request(tools.clone())).await.unwrap()).await;
+    let all = events(
+        provider
+            .chat("test/scripted", &request(tools.clone()))
+            .await
+            .unwrap(),
+    )
+    .await;
     let all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
     let mut arguments = String::new();
     let mut id = None;
@@ -139,7 +148,13 @@ async fn calls_are_streamed_and_remembered() {
         ]},
         {"role": "tool", "tool_call_id": id_of(&all), "content": "2"},
     ]);
-    events(provider.chat(&request(more)).await.unwrap()).await;
+    events(
+        provider
+            .chat("test/scripted", &request(more))
+            .await
+            .unwrap(),
+    )
+    .await;
     let prompt = engine.prompts().pop().unwrap();
     let text = String::from_utf8(Encoding::gpt_oss().tokenizer().decode(&prompt)).unwrap();
     assert!(
@@ -164,7 +179,13 @@ fn id_of(events: &[AnswerEvent]) -> String {
 #[tokio::test]
 async fn a_turn_without_an_answer_is_asked_for_one() {
     let (provider, engine) = provider(&["[channel]analysis[message]Hm.[return]", "Four.[return]"]);
-    let all = events(provider.chat(&request(json!({}))).await.unwrap()).await;
+    let all = events(
+        provider
+            .chat("test/scripted", &request(json!({})))
+            .await
+            .unwrap(),
+    )
+    .await;
     let all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
     let (reasoning, content, finish, usage) = folded(&all);
     assert_eq!((reasoning.as_str(), content.as_str()), ("Hm.", "Four."));
@@ -203,7 +224,7 @@ async fn a_stop_sequence_ends_the_content_and_frees_the_engine() {
          [message]one two ST{gate}OP three[return]",
     ]);
     let mut stream = provider
-        .chat(&request(json!({"stop": "STOP"})))
+        .chat("test/scripted", &request(json!({"stop": "STOP"})))
         .await
         .unwrap();
     engine.release();
@@ -226,7 +247,7 @@ async fn logprobs_cover_the_content_and_nothing_else() {
     let (provider, _) = provider(&[SUM]);
     let request = request(json!({"logprobs": true, "top_logprobs": 1, "stop": ["zzz"]}));
     let mut bytes = Vec::new();
-    for event in events(provider.chat(&request).await.unwrap()).await {
+    for event in events(provider.chat("test/scripted", &request).await.unwrap()).await {
         if let AnswerEvent::Delta { logprobs, .. } = event.unwrap() {
             for token in logprobs {
                 assert_eq!((token.logprob, token.top.len()), (-0.5, 1));
@@ -264,7 +285,10 @@ async fn choices_are_told_apart_and_the_prompt_counts_once() {
 #[tokio::test]
 async fn dropping_the_stream_frees_the_engine() {
     let (provider, engine) = provider(&["[channel]final[message]wait{gate}[return]"]);
-    let mut stream = provider.chat(&request(json!({"n": 2}))).await.unwrap();
+    let mut stream = provider
+        .chat("test/scripted", &request(json!({"n": 2})))
+        .await
+        .unwrap();
     stream.next().await.unwrap().unwrap();
     assert_eq!(provider.load().unwrap().in_flight, 2);
     drop(stream);
@@ -278,7 +302,13 @@ async fn failures_end_the_stream_with_an_error() {
         ("[channel]final[message]a{vanish}", FailureKind::Unavailable),
     ] {
         let (provider, engine) = provider(&[turn]);
-        let all = events(provider.chat(&request(json!({}))).await.unwrap()).await;
+        let all = events(
+            provider
+                .chat("test/scripted", &request(json!({})))
+                .await
+                .unwrap(),
+        )
+        .await;
         assert_eq!(
             all.last().unwrap().as_ref().unwrap_err().kind,
             kind,
@@ -292,8 +322,11 @@ async fn failures_end_the_stream_with_an_error() {
 #[tokio::test]
 async fn a_full_queue_and_a_long_prompt_are_refused() {
     let (provider, _) = provider(&["[channel]final[message]wait{gate}[return]"]);
-    let held = provider.chat(&request(json!({"n": 4}))).await.unwrap();
-    let refused = provider.chat(&request(json!({}))).await;
+    let held = provider
+        .chat("test/scripted", &request(json!({"n": 4})))
+        .await
+        .unwrap();
+    let refused = provider.chat("test/scripted", &request(json!({}))).await;
     let RouterError::Provider(error) = refused.err().unwrap() else {
         panic!("not the provider's")
     };
@@ -302,7 +335,7 @@ async fn a_full_queue_and_a_long_prompt_are_refused() {
     drop(held);
 
     let long = json!({"messages": [{"role": "user", "content": "word ".repeat(5000)}]});
-    let refused = provider.chat(&request(long)).await;
+    let refused = provider.chat("test/scripted", &request(long)).await;
     assert_eq!(
         refused.err().unwrap().kind(),
         FailureKind::ContextLengthExceeded
@@ -312,12 +345,19 @@ async fn a_full_queue_and_a_long_prompt_are_refused() {
 #[tokio::test]
 async fn choices_that_do_not_all_fit_leave_none_running() {
     let (provider, engine) = provider(&["[channel]final[message]wait{gate}[return]"]);
-    let held = provider.chat(&request(json!({"n": 2}))).await.unwrap();
-    let refused = provider.chat(&request(json!({"n": 3}))).await;
+    let held = provider
+        .chat("test/scripted", &request(json!({"n": 2})))
+        .await
+        .unwrap();
+    let refused = provider
+        .chat("test/scripted", &request(json!({"n": 3})))
+        .await;
     assert_eq!(refused.err().unwrap().kind(), FailureKind::Overloaded);
     assert_eq!(engine.num_in_flight(), 2);
     drop(held);
-    let never = provider.chat(&request(json!({"n": 5}))).await;
+    let never = provider
+        .chat("test/scripted", &request(json!({"n": 5})))
+        .await;
     assert_eq!(never.err().unwrap().kind(), FailureKind::InvalidRequest);
 }
 
@@ -325,7 +365,10 @@ async fn choices_that_do_not_all_fit_leave_none_running() {
 async fn a_model_that_goes_on_as_the_user_is_stopped() {
     let (provider, engine) =
         provider(&["[channel]final[message]Hi[end][start]user[message]{gate}And Rome?[end]"]);
-    let stream = provider.chat(&request(json!({}))).await.unwrap();
+    let stream = provider
+        .chat("test/scripted", &request(json!({})))
+        .await
+        .unwrap();
     let all: Vec<_> = events(stream)
         .await
         .into_iter()
@@ -340,7 +383,10 @@ async fn a_model_that_goes_on_as_the_user_is_stopped() {
 async fn progress_tells_what_was_taken_so_far() {
     let (provider, _) = provider(&["[channel]analysis[message]a b{gate}[return]"]);
     let mut stream = provider
-        .chat(&request(json!({"reasoning": {"exclude": true}})))
+        .chat(
+            "test/scripted",
+            &request(json!({"reasoning": {"exclude": true}})),
+        )
         .await
         .unwrap();
     assert_eq!(stream.progress().first_token, None);
@@ -357,9 +403,9 @@ async fn progress_tells_what_was_taken_so_far() {
 async fn texts_are_continued_without_any_format() {
     let (provider, engine) = provider(&["wörld[end] and[return]"]);
     let body = json!({"model": "m", "prompt": ["hello ", "bye "], "echo": true, "max_tokens": 9});
-    let request = CompletionRequest::from_json(body.to_string().as_bytes()).unwrap();
+    let request = CompletionRequest::from_json(body.to_string().into()).unwrap();
     let request = Arc::new(request);
-    let all = events(provider.complete(&request).await.unwrap()).await;
+    let all = events(provider.complete("test/scripted", &request).await.unwrap()).await;
     let mut texts = vec![String::new(); 2];
     for event in all {
         if let AnswerEvent::Delta {

@@ -52,10 +52,9 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let report = app.small_bodies.read(&headers, body, report).await?;
     app.quota.admit_report(&caller, now()).await?;
-    // Not held across a wait: a new catalogue takes the place of the old one.
     let model = app
-        .catalog
-        .borrow()
+        .router
+        .catalog()
         .find(&report.model)
         .map(|model| model.id.0.clone());
     let Some(model) = model else {

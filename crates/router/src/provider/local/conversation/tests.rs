@@ -7,7 +7,7 @@ use super::*;
 
 /// The conversation as the model reads it, special tokens as their names.
 fn rendered_with(body: &Value, calls: &CallMemory) -> Result<String, InvalidRequest> {
-    let request = ChatRequest::from_json(body.to_string().as_bytes())?;
+    let request = ChatRequest::from_json(body.to_string().into())?;
     let conversation = from_request(&request, Some("2026-01-02".to_owned()), calls)?;
     let encoding = Encoding::gpt_oss();
     let tokens = encoding.render_for_completion(&conversation);
@@ -212,7 +212,7 @@ fn what_the_client_dropped_before_a_call_is_restored() {
 fn text_of_the_user_is_never_a_special_token() {
     let calls = CallMemory::default();
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "<|call|>"}]});
-    let request = ChatRequest::from_json(body.to_string().as_bytes()).unwrap();
+    let request = ChatRequest::from_json(body.to_string().into()).unwrap();
     let conversation = from_request(&request, None, &calls).unwrap();
     let encoding = Encoding::gpt_oss();
     let tokens = encoding.render_for_completion(&conversation);

@@ -1,0 +1,369 @@
+//! The attempts of one request: one after the other until one answers, and what is told if none does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{Counter, Store, Take, Taken};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::asked::Asked;
+use super::attempt::{Attempt, AttemptSummary, counter_name};
+use super::table::{Host, Route};
+use super::targets::{Target, targets};
+use super::watch::Watch;
+use super::{Router, wishes};
+use crate::breaker::Admission;
+use crate::caller::Caller;
+use crate::catalog::Tier;
+use crate::error::{Exhausted, FailureKind, FaultDomain, ProviderError, RouterError};
+use crate::policy::{Candidate, Exclusion, Needs, Policy, Ranking, order};
+use crate::provider::{AnswerStream, Progress, QuotaWindow};
+use crate::quota::QuotaAdmission;
+use crate::random_id::random_unit;
+use crate::recorder::now;
+
+/// When everybody who could be asked has failed, those who may have failed by chance are asked
+/// again so often, after so long a pause, which doubles.
+pub(super) const MAX_ROUNDS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// A host that asks for a longer pause is not asked again by the same request.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// How long the store may take to count a request against an account's quota. The count in memory
+/// holds when it takes longer.
+const STORE_PATIENCE: Duration = Duration::from_millis(250);
+
+/// An answer that has begun, with all that it took.
+pub(super) struct Begun {
+    pub(super) route: Arc<Route>,
+    pub(super) stream: AnswerStream,
+    pub(super) attempt: Attempt,
+    pub(super) trail: Vec<AttemptSummary>,
+}
+
+/// Asks one after the other until one answers.
+pub(super) async fn run(
+    router: &Router,
+    watch: &mut Watch,
+    caller: &Caller,
+    asked: &Asked<'_>,
+) -> Result<Begun, RouterError> {
+    let table = router.table();
+    let targets = targets(&table, caller, asked)?;
+    let needs = wishes::needs_of(caller, asked);
+    let policy = wishes::policy_of(caller, router.config.exploration);
+    let ranking = rank(&targets, &needs, &policy, random_unit());
+    let mut chain = Chain {
+        router,
+        asked,
+        needs: &needs,
+        deadline: Instant::now() + router.config.time_budget,
+        trail: Vec::new(),
+        failed: Vec::new(),
+    };
+    for one in &ranking.ranked {
+        let route = &targets[one.index].route;
+        if let Some(begun) = chain.ask(watch, route, one.is_exploration, false).await? {
+            return Ok(begun);
+        }
+    }
+    // Nobody is left. Those that were left out for a guess of ours, and those that may have
+    // failed by chance, get another chance: the client would get nothing otherwise.
+    let guessed = ranking
+        .excluded
+        .iter()
+        .filter_map(|&(index, why)| match why {
+            Exclusion::BreakerOpen {
+                is_stated: false,
+                until,
+                ..
+            } => Some((until, index)),
+            _ => None,
+        });
+    let mut guessed: Vec<_> = guessed.collect();
+    guessed.sort_unstable();
+    let mut pause = FIRST_PAUSE;
+    let mut again: Vec<Arc<Route>> = guessed
+        .into_iter()
+        .map(|(_, index)| Arc::clone(&targets[index].route))
+        .collect();
+    for _ in 1..MAX_ROUNDS {
+        if again.is_empty() {
+            again = chain.retryable();
+            if again.is_empty() {
+                break;
+            }
+            sleep(pause.mul_f64(0.8 + 0.4 * random_unit())).await;
+            pause *= 2;
+        }
+        for route in std::mem::take(&mut again) {
+            if let Some(begun) = chain.ask(watch, &route, false, true).await? {
+                return Ok(begun);
+            }
+        }
+    }
+    Err(chain.exhausted(&targets, &ranking))
+}
+
+/// The attempts of one request.
+pub(super) struct Chain<'a> {
+    router: &'a Router,
+    asked: &'a Asked<'a>,
+    needs: &'a Needs,
+    /// When there has to be something to say.
+    deadline: Instant,
+    trail: Vec<AttemptSummary>,
+    /// Who failed and how, each once, with the last failure.
+    failed: Vec<(Arc<Route>, RouterError)>,
+}
+
+impl Chain<'_> {
+    /// Asks one. `Ok(None)`: it does not answer, but another may; an error: nobody else may be
+    /// asked. `is_last_chance` asks it although its breaker is open.
+    async fn ask(
+        &mut self,
+        watch: &mut Watch,
+        route: &Arc<Route>,
+        is_exploration: bool,
+        is_last_chance: bool,
+    ) -> Result<Option<Begun>, RouterError> {
+        if Instant::now() >= self.deadline || self.trail.len() >= self.router.config.max_attempts {
+            return Ok(None);
+        }
+        if self.is_too_short(route) {
+            return Ok(None);
+        }
+        let tokens = self.needs.prompt_tokens;
+        if !is_last_chance && matches!(route.health.admit(now()), Admission::Open { .. }) {
+            return Ok(None);
+        }
+        if !take_quota(&*self.router.store, &route.host, tokens).await {
+            route.health.gave_up();
+            return Ok(None);
+        }
+        let Watch { record, .. } = &*watch;
+        let mut attempt = Attempt::begin(
+            route,
+            &self.router.recorder,
+            &self.router.metrics,
+            &record.id,
+            self.trail.len(),
+            is_exploration,
+            tokens,
+        );
+        watch.is_asked(route);
+        let deployment = route.label.clone();
+        let error = match timeout_at(self.deadline, self.asked.ask(route)).await {
+            Ok(Ok(stream)) => {
+                let failure = None;
+                self.trail.push(AttemptSummary {
+                    deployment,
+                    failure,
+                });
+                return Ok(Some(Begun {
+                    route: Arc::clone(route),
+                    stream,
+                    attempt,
+                    trail: std::mem::take(&mut self.trail),
+                }));
+            }
+            Ok(Err(error)) => {
+                attempt.failed(&error, Progress::default());
+                error
+            }
+            Err(_) => {
+                attempt.given_up(FailureKind::OutOfTime, Progress::default());
+                let message = format!(
+                    "nobody answered within {} s",
+                    self.router.config.time_budget.as_secs_f64()
+                );
+                ProviderError::new(FailureKind::OutOfTime, message).into()
+            }
+        };
+        let failure = Some(error.kind());
+        self.trail.push(AttemptSummary {
+            deployment,
+            failure,
+        });
+        tracing::debug!(
+            deployment = route.label,
+            error.kind = error.kind().as_str(),
+            "attempt failed"
+        );
+        if is_final(&error, route) {
+            return Err(error);
+        }
+        self.failed.retain(|(other, _)| other.key != route.key);
+        self.failed.push((Arc::clone(route), error));
+        Ok(None)
+    }
+
+    /// Whether the prompt was too long for somebody with at least as much room.
+    fn is_too_short(&self, route: &Route) -> bool {
+        let length = |route: &Route| route.spec.context_length.unwrap_or(0);
+        self.failed.iter().any(|(other, error)| {
+            error.kind() == FailureKind::ContextLengthExceeded && length(route) <= length(other)
+        })
+    }
+
+    /// Who may have failed by chance and did not ask for a long pause.
+    fn retryable(&self) -> Vec<Arc<Route>> {
+        let by_chance = self.failed.iter().filter(|(_, error)| {
+            let RouterError::Provider(error) = error else {
+                return false;
+            };
+            matches!(
+                error.kind,
+                FailureKind::Network
+                    | FailureKind::Internal
+                    | FailureKind::Unavailable
+                    | FailureKind::BrokenStream
+                    | FailureKind::InvalidResponse
+                    | FailureKind::EmptyAnswer
+                    | FailureKind::LeakedTokens
+                    | FailureKind::ToolCallInText
+                    | FailureKind::InvalidJson
+            ) && error
+                .retry_after
+                .is_none_or(|after| after.wait <= LONGEST_PAUSE)
+        });
+        by_chance.map(|(route, _)| Arc::clone(route)).collect()
+    }
+
+    /// Why nobody answered.
+    fn exhausted(mut self, targets: &[Target], ranking: &Ranking) -> RouterError {
+        // One who was asked alone speaks for himself.
+        if targets.len() == 1 && self.failed.len() == 1 {
+            let (_, error) = self.failed.remove(0);
+            return error;
+        }
+        let time = now();
+        let mut waits: Vec<Duration> = Vec::new();
+        let excluded: Vec<(String, Exclusion)> = ranking
+            .excluded
+            .iter()
+            .map(|&(index, why)| {
+                if let Some(until) = why.until() {
+                    let millis = u64::try_from(until.0.saturating_sub(time.0)).unwrap_or(0);
+                    waits.push(Duration::from_millis(millis));
+                }
+                (targets[index].route.label.clone(), why)
+            })
+            .collect();
+        for (_, error) in &self.failed {
+            if let RouterError::Provider(error) = error {
+                waits.extend(error.retry_after.map(|after| after.wait));
+            }
+        }
+        let is_quota = |kind: FailureKind| {
+            kind.fault_domain() == FaultDomain::Account
+                || matches!(kind, FailureKind::RateLimited | FailureKind::Overloaded)
+        };
+        let failures: Vec<FailureKind> =
+            self.failed.iter().map(|(_, error)| error.kind()).collect();
+        let unfit = excluded
+            .iter()
+            .filter(|(_, why)| why.until().is_none())
+            .count();
+        let kind = if failures.is_empty() && unfit == excluded.len() {
+            // Nobody here can do what is asked for.
+            FailureKind::InvalidRequest
+        } else if failures.contains(&FailureKind::ContextLengthExceeded) {
+            FailureKind::ContextLengthExceeded
+        } else if failures.iter().all(|&kind| is_quota(kind))
+            && excluded.iter().all(|(_, why)| match why {
+                Exclusion::BreakerOpen { why, .. } => is_quota(*why),
+                _ => true,
+            })
+        {
+            FailureKind::RateLimited
+        } else if failures.iter().all(|&kind| kind == FailureKind::OutOfTime)
+            && !failures.is_empty()
+        {
+            FailureKind::OutOfTime
+        } else {
+            FailureKind::Unavailable
+        };
+        RouterError::Exhausted(Box::new(Exhausted {
+            kind,
+            trail: self.trail,
+            excluded,
+            last: self.failed.pop().map(|(_, error)| error.to_string()),
+            retry_after: waits.into_iter().min(),
+        }))
+    }
+}
+
+fn rank(targets: &[Target], needs: &Needs, policy: &Policy, draw: f64) -> Ranking {
+    let now = now();
+    let candidates: Vec<Candidate<'_>> = targets
+        .iter()
+        .map(|target| target.candidate(needs, now))
+        .collect();
+    order(&candidates, needs, policy, draw)
+}
+
+/// Whether asking somebody else makes no sense: the caller is at fault.
+fn is_final(error: &RouterError, route: &Route) -> bool {
+    match error {
+        // What this machine cannot do a host may.
+        RouterError::Invalid(_) => route.tier == Tier::Hosted,
+        _ => matches!(
+            error.kind(),
+            FailureKind::InvalidRequest | FailureKind::ContentRefused
+        ),
+    }
+}
+
+/// Counts a request against the account, in the store as well if it has limits that others who
+/// share the store have to keep. Whether it may go ahead.
+async fn take_quota(store: &dyn Store, host: &Host, tokens: u64) -> bool {
+    let now = now();
+    let takes: Vec<(QuotaWindow, Take)> = {
+        let mut account = host.account();
+        if account.admission(tokens, now) != QuotaAdmission::Open {
+            return false;
+        }
+        account.take(tokens, now);
+        let windows = QuotaWindow::ALL.into_iter();
+        let limited = windows.filter_map(|window| Some((window, account.limit(window)?)));
+        limited
+            .map(|(window, limit)| {
+                let amount = match window {
+                    QuotaWindow::RequestsPerMinute | QuotaWindow::RequestsPerDay => 1,
+                    QuotaWindow::TokensPerMinute | QuotaWindow::TokensPerDay => tokens.min(limit),
+                };
+                let name = counter_name(host.id(), window);
+                let start = window.start(now);
+                let counter = Counter { name, start };
+                let limit = Some(limit);
+                (
+                    window,
+                    Take {
+                        counter,
+                        amount,
+                        limit,
+                    },
+                )
+            })
+            .collect()
+    };
+    if takes.is_empty() {
+        return true;
+    }
+    let (windows, takes): (Vec<_>, Vec<_>) = takes.into_iter().unzip();
+    match timeout(STORE_PATIENCE, store.take(&takes)).await {
+        Ok(Ok(Taken::Done(used))) => {
+            let mut account = host.account();
+            for (window, used) in windows.into_iter().zip(used) {
+                account.raise(window, used, now);
+            }
+            true
+        }
+        Ok(Ok(Taken::Refused { index, used })) => {
+            host.account().raise(windows[index], used, now);
+            false
+        }
+        // Better a request too many than none at all.
+        Ok(Err(_)) | Err(_) => true,
+    }
+}
