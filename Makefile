@@ -1,5 +1,5 @@
 # `make check` is what CI runs first on every change; the other targets need extra installs and say so.
-.PHONY: check fmt clippy docs test deny parity sdk fuzz bench
+.PHONY: check fmt clippy docs test deny postgres parity sdk fuzz bench
 
 check: test fmt clippy docs
 
@@ -18,6 +18,10 @@ docs:
 # Licences, wildcard versions and sources of all dependencies. Needs: cargo install cargo-deny
 deny:
 	cargo deny --offline check bans licenses sources
+
+# The store's contract told to PostgreSQL, too. Needs: PostgreSQL, or apt-get and root to install it
+postgres:
+	.ci/postgres cargo test -p store --test contract
 
 # The binary against transformers on fresh random models. Needs: pip install -r reference/requirements.txt
 PYTHON ?= python3

@@ -523,8 +523,8 @@ impl KeyLimit {
 /// Where keys and the log of requests are kept.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// The database of keys and requests, sqlite:PATH [default: freeway/freeway.db in the user's
-    /// data directory]
+    /// The database, sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE [default:
+    /// freeway/freeway.db in the user's data directory]
     #[arg(
         long,
         env = "FREEWAY_STORE",

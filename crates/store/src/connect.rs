@@ -3,6 +3,10 @@
 use std::path::{MAIN_SEPARATOR, PathBuf};
 use std::sync::Arc;
 
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use crate::postgres::{PostgresStore, Roots};
 use crate::sqlite::SqliteStore;
 use crate::{Store, StoreError};
 
@@ -15,16 +19,115 @@ pub(crate) enum SqliteLocation {
     File(PathBuf),
 }
 
-/// Opens the store at `url`: `sqlite:PATH`, or `sqlite::memory:` for one that is forgotten when it
-/// is dropped. A file that is not there is made, for its owner only, and so are its directories;
-/// an older schema is brought up to date. Several processes may use a file at once.
+/// Where a store in PostgreSQL is. Its `Debug` does not show the password.
+#[derive(Clone, Debug)]
+pub(crate) struct PostgresLocation {
+    /// What a connection is made from.
+    pub(crate) config: Config,
+    /// The server and the database, for messages; never the password.
+    pub(crate) server: String,
+    /// Whose word for the server's certificate is taken; `None`: without TLS.
+    pub(crate) tls: Option<Roots>,
+}
+
+/// Opens the store at `url`, and brings an older schema up to date.
+///
+/// `sqlite:PATH` is a file. If it is not there it is made, for its owner only, and so are its
+/// directories. Several processes of one machine may use it at once. `sqlite::memory:` is forgotten
+/// when it is dropped.
+///
+/// `postgres://USER:PASSWORD@HOST:PORT/DATABASE` is a database that several machines may share. Its
+/// tables lie in the user's usual schema, or in that of `?options=-csearch_path%3DNAME`. TLS is used
+/// with `?sslmode=require`, and the certificate is checked, against the authorities in the PEM file
+/// `&sslrootcert=PATH` or else those that browsers trust.
 ///
 /// # Errors
 /// [`StoreError::InvalidUrl`], [`StoreError::NotAFile`], [`StoreError::CannotOpen`],
-/// [`StoreError::ForeignFile`] and [`StoreError::NewerSchema`].
+/// [`StoreError::ForeignFile`], [`StoreError::NewerSchema`], [`StoreError::Unreachable`] and
+/// [`StoreError::ForeignSchema`].
 pub async fn connect(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    if is_postgres(url) {
+        let location = PostgresLocation::parse(url)?;
+        return Ok(Arc::new(PostgresStore::open(location).await?));
+    }
     let location = SqliteLocation::parse(url)?;
     Ok(Arc::new(SqliteStore::open(location).await?))
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+impl PostgresLocation {
+    /// No part of the URL is repeated in an error: what looks like something else may be a part of
+    /// the password.
+    fn parse(url: &str) -> Result<Self, StoreError> {
+        let invalid = |problem: &str| StoreError::InvalidUrl {
+            problem: problem.to_owned(),
+        };
+        let (address, options) = url.split_once('?').unwrap_or((url, ""));
+        let mut wants_tls = false;
+        let mut roots = Roots::Mozilla;
+        let mut kept = Vec::new();
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            match option.split_once('=') {
+                // Every certificate is checked, so that these are one.
+                Some(("sslmode", "require" | "verify-ca" | "verify-full")) => {
+                    wants_tls = true;
+                }
+                Some(("sslmode", "disable")) => {}
+                Some(("sslmode", _)) => {
+                    return Err(invalid(
+                        "sslmode is either require, where the certificate is checked, or disable",
+                    ));
+                }
+                Some(("sslrootcert", path)) => roots = Roots::File(path.into()),
+                _ => kept.push(option),
+            }
+        }
+        let url = format!("{address}?{}", kept.join("&"));
+        let mut config: Config = url.parse().map_err(|_| {
+            invalid(
+                "the URL of PostgreSQL cannot be read; in a password, write what is no letter or \
+                 digit as %XX, and of options those that tokio-postgres knows",
+            )
+        })?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(invalid("the URL of PostgreSQL names no host"));
+        }
+        config.ssl_mode(if wants_tls {
+            SslMode::Require
+        } else {
+            SslMode::Disable
+        });
+        let server = server(&config);
+        let tls = wants_tls.then_some(roots);
+        Ok(Self {
+            config,
+            server,
+            tls,
+        })
+    }
+}
+
+/// The hosts and the database.
+fn server(config: &Config) -> String {
+    let ports = config.get_ports();
+    let mut hosts = Vec::new();
+    for (place, host) in config.get_hosts().iter().enumerate() {
+        let port = ports.get(place).or(ports.last()).unwrap_or(&5432);
+        hosts.push(match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            #[cfg(unix)]
+            Host::Unix(path) => format!("{}:{port}", path.display()),
+        });
+    }
+    for address in config.get_hostaddrs().iter().skip(hosts.len()) {
+        hosts.push(address.to_string());
+    }
+    // The server's own default.
+    let database = config.get_dbname().or(config.get_user()).unwrap_or("");
+    format!("postgres://{}/{database}", hosts.join(","))
 }
 
 impl SqliteLocation {

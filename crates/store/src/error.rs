@@ -7,8 +7,8 @@ use std::path::PathBuf;
 pub enum StoreError {
     /// The URL names no store. Only its scheme is repeated: the rest may hold a password.
     #[error(
-        "{problem}; a store is written sqlite:PATH, or sqlite::memory: for one that is forgotten \
-         at the end"
+        "{problem}; a store is written sqlite:PATH, sqlite::memory: for one that is forgotten at \
+         the end, or postgres://USER:PASSWORD@HOST/DATABASE"
     )]
     InvalidUrl {
         /// What is wrong with it.
@@ -49,19 +49,43 @@ pub enum StoreError {
         path: PathBuf,
     },
 
-    /// A later version of Freeway wrote the file. It was not changed.
+    /// A later version of Freeway wrote the store. It was not changed.
     #[error(
-        "{} was written by a newer Freeway (its schema is {found}, this one knows {known}) and was \
-         left as it is; update this one, or name another file",
-        path.display()
+        "{place} was written by a newer Freeway (its schema is {found}, this one knows {known}) and \
+         was left as it is; update this one, or name another store"
     )]
     NewerSchema {
-        /// The path of the URL.
-        path: PathBuf,
-        /// The version of the schema in the file.
+        /// The path or the server of the URL.
+        place: String,
+        /// The version of the schema that is there.
         found: i64,
         /// The latest version that this program knows.
         known: i64,
+    },
+
+    /// The database has tables of another program where ours would lie. It was not changed.
+    #[error(
+        "the schema {schema} of {server} has tables of another program and was left as it is; name \
+         another database, or another schema with ?options=-csearch_path%3DNAME"
+    )]
+    ForeignSchema {
+        /// The server and the database.
+        server: String,
+        /// The schema in it.
+        schema: String,
+    },
+
+    /// The server of the database does not answer, or does not let this user in; the source says
+    /// which. If the connection broke at the very end of a call, its change may have been made.
+    #[error(
+        "cannot reach the store {server}; see that PostgreSQL runs there, and that it has this \
+         user and database"
+    )]
+    Unreachable {
+        /// The server and the database, without user and password.
+        server: String,
+        /// What went wrong.
+        source: BoxError,
     },
 
     /// Something with this id or this hash is there already.
@@ -83,8 +107,7 @@ pub enum StoreError {
         advice: &'static str,
     },
 
-    /// Another process kept the database locked for longer than we wait. Nothing was changed: try
-    /// again.
+    /// Others kept the database busy for longer than we wait. Nothing was changed: try again.
     #[error("another process keeps the store locked; try again")]
     Busy,
 

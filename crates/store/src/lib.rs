@@ -12,6 +12,7 @@ mod catalog;
 mod connect;
 mod counting;
 mod error;
+mod postgres;
 mod records;
 mod sqlite;
 mod sums;
@@ -46,8 +47,10 @@ pub const MAX_ROWS: usize = 1_000;
 /// A database that keeps Freeway's state. Implementations are safe to share and to call at once.
 ///
 /// Every call may also fail with [`StoreError::Busy`], [`StoreError::Full`],
-/// [`StoreError::Damaged`], [`StoreError::Closed`], [`StoreError::Panicked`] and
-/// [`StoreError::Database`]; it has then changed nothing. A call that the caller stops waiting for
+/// [`StoreError::Damaged`], [`StoreError::Closed`], [`StoreError::Panicked`],
+/// [`StoreError::Unreachable`] and [`StoreError::Database`]; it has then changed nothing, unless the
+/// connection to a server broke at the very end. Text may hold any character; PostgreSQL keeps
+/// U+FFFD in the place of U+0000. A call that the caller stops waiting for
 /// is carried out or not, never in part.
 #[async_trait]
 pub trait Store: Send + Sync {

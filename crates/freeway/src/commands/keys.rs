@@ -32,6 +32,7 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
     }
     let now = OffsetDateTime::now_utc();
     tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .context("cannot start the runtime")?
         .block_on(async {

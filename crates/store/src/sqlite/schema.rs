@@ -159,7 +159,7 @@ fn schema_version(transaction: &Transaction<'_>, path: &Path) -> Result<usize, S
             match usize::try_from(version) {
                 Ok(version) if version <= known => Ok(version),
                 _ => Err(StoreError::NewerSchema {
-                    path: path.to_owned(),
+                    place: path.display().to_string(),
                     found: version,
                     known: known as i64,
                 }),

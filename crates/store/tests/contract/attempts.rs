@@ -1,5 +1,6 @@
 //! Attempts and the sums over them, which a plain fold over all attempts tells as well.
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use store::{
@@ -7,7 +8,7 @@ use store::{
     Retention, StoreError, SumQuery, Timestamp,
 };
 
-use crate::{Subject, stores};
+use crate::{Subject, block_on, postgres_store, sqlite_stores, stores};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -373,6 +374,57 @@ fn query() -> impl Strategy<Value = SumQuery> {
         })
 }
 
+#[derive(Clone, Debug)]
+struct Story {
+    batches: Vec<Vec<AttemptRecord>>,
+    queries: Vec<SumQuery>,
+    /// Before when attempts, and sums of hours, are forgotten.
+    forgotten: Option<(i64, i64)>,
+}
+
+fn story() -> impl Strategy<Value = Story> {
+    let batch = vec(random_attempt(), 0..40);
+    let forgotten = proptest::option::of((moment(), moment()));
+    (vec(batch, 1..4), vec(query(), 20), forgotten).prop_map(|(batches, queries, forgotten)| {
+        Story {
+            batches,
+            queries,
+            forgotten,
+        }
+    })
+}
+
+async fn tell(subjects: Vec<Subject>, story: &Story) {
+    for Subject { name, store, .. } in subjects {
+        let mut all: Vec<AttemptRecord> = Vec::new();
+        for batch in &story.batches {
+            store.insert_attempts(batch).await.unwrap();
+            for one in batch {
+                let name = |one: &AttemptRecord| (one.request_id.clone(), one.number);
+                if all.iter().all(|other| name(other) != name(one)) {
+                    all.push(one.clone());
+                }
+            }
+        }
+        let (mut attempts_since, mut hours_since) = (i64::MIN, i64::MIN);
+        if let Some((attempts_before, hours_before)) = story.forgotten {
+            let limits = Retention {
+                attempts_before: Some(Timestamp(attempts_before)),
+                hours_before: Some(Timestamp(hours_before)),
+                ..Retention::default()
+            };
+            while store.prune(&limits).await.unwrap() > 0 {}
+            attempts_since = attempts_before;
+            hours_since = floor(hours_before.min(attempts_before), HOUR_MS);
+        }
+        for query in &story.queries {
+            let sums = store.sum_attempts(query).await.unwrap();
+            let expected = sums_of_kept(&all, query, attempts_since, hours_since);
+            assert_eq!(sums, expected, "{name}: {query:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
@@ -381,46 +433,25 @@ proptest! {
     })]
 
     #[test]
-    fn sums_are_those_of_a_plain_fold_also_when_attempts_and_hours_are_forgotten(
-        batches in proptest::collection::vec(
-            proptest::collection::vec(random_attempt(), 0..40), 1..4),
-        queries in proptest::collection::vec(query(), 20),
-        (attempts_before, hours_before) in (moment(), moment()),
-        is_forgetful in any::<bool>(),
+    fn sqlite_sums_as_a_plain_fold_does_also_when_attempts_and_hours_are_forgotten(
+        story in story()
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            for Subject { name, store, .. } in stores().await {
-                let mut all: Vec<AttemptRecord> = Vec::new();
-                for batch in &batches {
-                    store.insert_attempts(batch).await.unwrap();
-                    for one in batch {
-                        let name = |one: &AttemptRecord| (one.request_id.clone(), one.number);
-                        if all.iter().all(|other| name(other) != name(one)) {
-                            all.push(one.clone());
-                        }
-                    }
-                }
-                let (mut attempts_since, mut hours_since) = (i64::MIN, i64::MIN);
-                if is_forgetful {
-                    let limits = Retention {
-                        attempts_before: Some(Timestamp(attempts_before)),
-                        hours_before: Some(Timestamp(hours_before)),
-                        ..Retention::default()
-                    };
-                    while store.prune(&limits).await.unwrap() > 0 {}
-                    attempts_since = attempts_before;
-                    hours_since = floor(hours_before.min(attempts_before), HOUR_MS);
-                }
-                for query in &queries {
-                    let sums = store.sum_attempts(query).await.unwrap();
-                    let expected = sums_of_kept(&all, query, attempts_since, hours_since);
-                    assert_eq!(sums, expected, "{name}: {query:?}");
-                }
-            }
-        });
+        block_on(async { tell(sqlite_stores().await, &story).await });
+    }
+}
+
+proptest! {
+    // Fewer: each makes a schema.
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: 24,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn postgres_sums_as_a_plain_fold_does_also_when_attempts_and_hours_are_forgotten(
+        story in story()
+    ) {
+        block_on(async { tell(Vec::from_iter(postgres_store().await), &story).await });
     }
 }

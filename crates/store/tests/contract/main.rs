@@ -13,6 +13,7 @@ mod kill;
 mod lifetime;
 mod locks;
 mod model;
+mod postgres;
 mod random;
 mod requests;
 mod retention;
@@ -26,17 +27,32 @@ use store::{
 };
 use tempfile::TempDir;
 
-/// An empty store, and what keeps its file from being deleted.
+use postgres::Schema;
+
+/// An empty store, and what keeps its file or its schema from being deleted.
 struct Subject {
     name: &'static str,
     store: Arc<dyn Store>,
     /// Opens the same database once more; `None`: it cannot be shared.
     url: Option<String>,
-    _directory: Option<TempDir>,
+    _place: Place,
+}
+
+/// Goes when it is dropped.
+enum Place {
+    Memory,
+    File { _directory: TempDir },
+    Postgres { _schema: Schema },
 }
 
 /// One of each kind.
 async fn stores() -> Vec<Subject> {
+    let mut stores = sqlite_stores().await;
+    stores.extend(postgres_store().await);
+    stores
+}
+
+async fn sqlite_stores() -> Vec<Subject> {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("freeway.db").display());
     vec![
@@ -44,15 +60,28 @@ async fn stores() -> Vec<Subject> {
             name: "SQLite in memory",
             store: connect("sqlite::memory:").await.unwrap(),
             url: None,
-            _directory: None,
+            _place: Place::Memory,
         },
         Subject {
             name: "a SQLite file",
             store: connect(&url).await.unwrap(),
             url: Some(url),
-            _directory: Some(directory),
+            _place: Place::File {
+                _directory: directory,
+            },
         },
     ]
+}
+
+async fn postgres_store() -> Option<Subject> {
+    let schema = Schema::create().await?;
+    let url = schema.url();
+    Some(Subject {
+        name: "PostgreSQL",
+        store: connect(&url).await.unwrap(),
+        url: Some(url),
+        _place: Place::Postgres { _schema: schema },
+    })
 }
 
 /// One of each kind that several processes can share, and its URL.
@@ -122,4 +151,10 @@ async fn all_requests(store: &Arc<dyn Store>) -> Vec<RequestRecord> {
 
 fn ids(requests: &[RequestRecord]) -> Vec<&str> {
     requests.iter().map(|request| request.id.as_str()).collect()
+}
+
+/// Runs what a random test tells.
+fn block_on(future: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(future);
 }

@@ -165,9 +165,13 @@ fn look_at_store(named: Option<&str>, problems: &mut Vec<Problem>) -> (Option<St
         }
     };
     let shown = Some(without_secrets(&url));
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        // Whoever reports on this machine does not speak to others.
+        return (shown, true);
+    }
     let advice = "set FREEWAY_STORE to sqlite:PATH";
     let Some(path) = url.strip_prefix("sqlite:") else {
-        problems.push(Problem::broken("the store is no SQLite file", advice));
+        problems.push(Problem::broken("the store is no SQLite file and no PostgreSQL", advice));
         return (shown, false);
     };
     let path = Path::new(path);
