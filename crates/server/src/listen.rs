@@ -45,6 +45,8 @@ pub struct ServerConfig {
     /// Origins of pages that may ask through a browser, such as `https://app.example`. Pages of this
     /// machine always may when no key is needed.
     pub allowed_origins: Vec<String>,
+    /// Ids of the providers whose lists of models are read: clients are told how old those are.
+    pub hosted_providers: Vec<String>,
     /// How long connections are still accepted after the signal to end, while `/readyz` tells load
     /// balancers to look elsewhere.
     pub drain_delay: Duration,
@@ -63,6 +65,7 @@ impl Default for ServerConfig {
             keep_alive: Duration::from_secs(15),
             key_cache: Duration::from_secs(10),
             allowed_origins: Vec::new(),
+            hosted_providers: Vec::new(),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
@@ -128,6 +131,7 @@ impl Server {
             router,
             quota: CallerQuota::new(Arc::clone(&store)),
             store,
+            hosted_providers: config.hosted_providers.clone(),
             auth: Arc::clone(&auth),
             bodies: BodyReader::new(config.max_body_bytes, config.body_timeout),
             small_bodies: BodyReader::new(SMALL_BODY_BYTES, config.body_timeout),

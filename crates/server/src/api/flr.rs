@@ -1,7 +1,10 @@
 //! The API of Free LLM Router, so that its clients work here unchanged: the same paths, parameters,
 //! members and words. What is new stands beside them.
 
+mod charts;
 mod feedback;
+mod found;
+mod lists;
 
 use std::sync::Arc;
 
@@ -14,9 +17,22 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::auth::{Auth, exposed_headers};
+use store::StoreError;
 
+use crate::auth::{Auth, exposed_headers};
+use crate::error::ApiError;
+
+pub(crate) use charts::{availability, health};
 pub(crate) use feedback::create as feedback;
+pub(crate) use lists::{full, ids};
+
+/// What to say when the store fails, in the words that clients know.
+fn failed(known_words: &'static str) -> impl Fn(StoreError) -> ApiError {
+    move |source| ApiError::Failed {
+        known_words,
+        source,
+    }
+}
 
 /// Any page may ask: it needs a key anyway. A server that asks for no key tells only pages of its own
 /// machine and those it is told to, since it would answer any other page's user, too.

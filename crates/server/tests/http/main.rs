@@ -6,6 +6,7 @@ mod answers;
 mod client;
 mod failures;
 mod flr;
+mod flr_lists;
 mod holder;
 mod keys;
 mod lifecycle;

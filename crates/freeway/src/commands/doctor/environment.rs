@@ -171,7 +171,10 @@ fn look_at_store(named: Option<&str>, problems: &mut Vec<Problem>) -> (Option<St
     }
     let advice = "set FREEWAY_STORE to sqlite:PATH";
     let Some(path) = url.strip_prefix("sqlite:") else {
-        problems.push(Problem::broken("the store is no SQLite file and no PostgreSQL", advice));
+        problems.push(Problem::broken(
+            "the store is no SQLite file and no PostgreSQL",
+            advice,
+        ));
         return (shown, false);
     };
     let path = Path::new(path);
