@@ -7,6 +7,7 @@
 //! * [`reliability`]: how often models fail, with what is known and what is not.
 //! * [`Router`]: finds the deployments of a model, asks one, and watches the answer go by.
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
+//! * [`flr`]: the API of Free LLM Router in JSON.
 //!
 //! A request goes down once and a stream comes up once. Dropping the stream cancels the request,
 //! all the way down to the engine.
@@ -18,6 +19,7 @@ mod caller;
 mod caller_quota;
 pub mod catalog;
 mod error;
+pub mod flr;
 pub mod health;
 mod metrics;
 mod model_info;

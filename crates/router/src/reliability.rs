@@ -150,16 +150,21 @@ fn domain(word: &str) -> Option<FaultDomain> {
 }
 
 /// What became of the attempts of each model, by its id.
-pub fn by_model(sums: &[OutcomeSum]) -> BTreeMap<String, Tally> {
+pub fn by_model<'a>(sums: impl IntoIterator<Item = &'a OutcomeSum>) -> BTreeMap<String, Tally> {
     tallies(sums, |sum| sum.model.clone())
 }
 
 /// What became of the attempts of each deployment.
-pub fn by_deployment(sums: &[OutcomeSum]) -> BTreeMap<DeploymentKey, Tally> {
+pub fn by_deployment<'a>(
+    sums: impl IntoIterator<Item = &'a OutcomeSum>,
+) -> BTreeMap<DeploymentKey, Tally> {
     tallies(sums, |sum| sum.deployment.clone())
 }
 
-fn tallies<K: Ord>(sums: &[OutcomeSum], key: impl Fn(&OutcomeSum) -> K) -> BTreeMap<K, Tally> {
+fn tallies<'a, K: Ord>(
+    sums: impl IntoIterator<Item = &'a OutcomeSum>,
+    key: impl Fn(&OutcomeSum) -> K,
+) -> BTreeMap<K, Tally> {
     let mut tallies: BTreeMap<K, Tally> = BTreeMap::new();
     for sum in sums {
         tallies.entry(key(sum)).or_default().add(sum);
