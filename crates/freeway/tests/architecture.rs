@@ -21,6 +21,9 @@ const ALLOWED: &[(&str, &str)] = &[
     ("server", "store"),
 ];
 
+/// Members that play a part in tests only: whoever depends on one may do so for tests only.
+const FOR_TESTS: &[&str] = &["mock"];
+
 fn manifests() -> BTreeMap<String, String> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     fs::read_dir(crates)
@@ -34,8 +37,8 @@ fn manifests() -> BTreeMap<String, String> {
 }
 
 /// For each crate of the workspace the crates of the workspace that it depends on, for whatever
-/// target and purpose and under whatever name.
-fn edges() -> Vec<(String, String)> {
+/// target and under whatever name, and whether for tests only.
+fn edges() -> Vec<(String, String, bool)> {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -60,7 +63,8 @@ fn edges() -> Vec<(String, String)> {
             // A path stands only with crates of our own.
             if !dependency["path"].is_null() {
                 let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
-                edges.push((name(package), name(dependency)));
+                let is_for_tests = dependency["kind"] == "dev";
+                edges.push((name(package), name(dependency), is_for_tests));
             }
         }
     }
@@ -71,10 +75,21 @@ fn edges() -> Vec<(String, String)> {
 fn crates_depend_only_along_the_allowed_arrows() {
     let edges = edges();
     assert!(
-        edges.contains(&("engine".to_owned(), "kernels".to_owned())),
+        edges.contains(&("engine".to_owned(), "kernels".to_owned(), false)),
         "{edges:?}"
     );
-    for (from, to) in &edges {
+    for (from, to, is_for_tests) in &edges {
+        if FOR_TESTS.contains(&to.as_str()) {
+            assert!(
+                is_for_tests,
+                "crates/{from} may need tests/{to} for its tests only"
+            );
+            continue;
+        }
+        assert!(
+            !FOR_TESTS.contains(&from.as_str()),
+            "tests/{from} must not depend on crates/{to}"
+        );
         assert!(
             from == "freeway" || ALLOWED.contains(&(from.as_str(), to.as_str())),
             "crates/{from} must not depend on crates/{to}: see ARCHITECTURE.md"

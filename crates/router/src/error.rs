@@ -288,7 +288,7 @@ failure_kinds! {
     InvalidResponse = "invalid_response", Host;
     /// An error, or the end of the connection, in the middle of an answer.
     BrokenStream = "broken_stream", Host;
-    /// An answer without a word, a thought or a call.
+    /// An answer without a word or a call, though tokens were left for them.
     EmptyAnswer = "empty_answer", Host;
     /// Thoughts that used up all tokens, so that nothing was said.
     TruncatedReasoning = "truncated_reasoning", Host;

@@ -3,7 +3,8 @@
 //! * [`catalog`]: what models there are and who has them; [`sync`] looks at what providers have.
 //! * [`availability`]: when models could be had.
 //! * [`openai`]: the OpenAI API's JSON, both ways; nothing outside of it knows those shapes.
-//! * [`provider`]: who can answer. [`provider::local`] is the engine on this machine.
+//! * [`provider`]: who can answer. [`provider::local`] is the engine on this machine,
+//!   [`provider::upstream`] whoever is asked over HTTP: a row of [`config`], known ones in [`presets`].
 //! * [`reliability`]: how often models fail, with what is known and what is not.
 //! * [`Router`]: finds the deployments of a model, asks one, and watches the answer go by.
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
@@ -18,6 +19,7 @@ pub mod breaker;
 mod caller;
 mod caller_quota;
 pub mod catalog;
+pub mod config;
 mod error;
 pub mod flr;
 pub mod health;
@@ -27,6 +29,7 @@ mod needs;
 pub mod openai;
 pub mod policy;
 mod preferences;
+pub mod presets;
 pub mod provider;
 pub mod quota;
 mod random_id;

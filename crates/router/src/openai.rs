@@ -10,6 +10,7 @@ mod error;
 mod json;
 mod logprobs;
 mod models;
+pub(crate) mod upstream;
 
 pub use chat_request::{
     ChatMessage, ChatRequest, ContentPart, FunctionDefinition, JsonSchema, MessageContent,

@@ -5,6 +5,7 @@
 
 pub mod local;
 pub mod scripted;
+pub mod upstream;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::error::{ProviderError, RouterError};
+use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::model_info::ModelInfo;
 use crate::openai::{ChatRequest, CompletionRequest};
 
@@ -198,8 +199,12 @@ pub enum AnswerEvent {
     },
     /// The answer is complete; the last event.
     Ended {
-        /// The tokens of the whole request; `None` if whoever answered does not tell.
+        /// The tokens of the whole request; `None` if whoever answered does not tell, or if a relayed
+        /// event has told the client.
         usage: Option<Usage>,
+        /// What is wrong with the answer, where that was seen only when all of it had been passed on:
+        /// to be recorded, not to be told.
+        fault: Option<FailureKind>,
     },
 }
 

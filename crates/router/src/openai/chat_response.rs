@@ -138,7 +138,7 @@ impl ChatChunks {
             }
             // Neither is JSON of ours: whoever writes answers passes them on as they are.
             AnswerEvent::Relayed(_) | AnswerEvent::Whole(_) => None,
-            AnswerEvent::Ended { usage } => {
+            AnswerEvent::Ended { usage, .. } => {
                 let usage = usage.filter(|_| self.include_usage)?;
                 Some(self.chunk(Vec::new(), Some(usage.into())))
             }
@@ -256,7 +256,7 @@ impl ChatCompletion {
     pub fn add(&mut self, event: AnswerEvent) {
         match event {
             AnswerEvent::Relayed(_) | AnswerEvent::Whole(_) => {}
-            AnswerEvent::Ended { usage } => self.usage = usage,
+            AnswerEvent::Ended { usage, .. } => self.usage = usage,
             AnswerEvent::Finished { choice, reason } => {
                 choice_at(&mut self.choices, choice).reason = Some(reason)
             }

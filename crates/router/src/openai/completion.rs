@@ -330,7 +330,7 @@ impl CompletionChunks {
             AnswerEvent::Finished { choice, reason } => {
                 Some(self.chunk(Some((choice, "", None, Some(reason))), None))
             }
-            AnswerEvent::Ended { usage } => {
+            AnswerEvent::Ended { usage, .. } => {
                 let usage = usage.filter(|_| self.include_usage)?;
                 Some(self.chunk(None, Some(usage.into())))
             }
@@ -391,7 +391,7 @@ impl TextCompletion {
     pub fn add(&mut self, event: AnswerEvent) {
         match event {
             AnswerEvent::Relayed(_) | AnswerEvent::Whole(_) => {}
-            AnswerEvent::Ended { usage } => self.usage = usage,
+            AnswerEvent::Ended { usage, .. } => self.usage = usage,
             AnswerEvent::Finished { choice, reason } => {
                 choice_at(&mut self.choices, choice).reason = Some(reason)
             }

@@ -84,7 +84,7 @@ impl FakeHost {
             true => vec![Err(ProviderError::new(FailureKind::BrokenStream, "cut"))],
             false => vec![
                 Ok(AnswerEvent::Finished { choice: 0, reason }),
-                Ok(AnswerEvent::Ended { usage }),
+                Ok(AnswerEvent::Ended { usage, fault: None }),
             ],
         };
         let items = std::iter::once(delta).chain(rest).collect();

@@ -163,7 +163,7 @@ impl Stream for WatchedStream {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = self.stream.as_mut().poll_next(context);
         match &item {
-            Poll::Ready(Some(Ok(AnswerEvent::Ended { .. }))) => self.end(Ok(None)),
+            Poll::Ready(Some(Ok(AnswerEvent::Ended { fault, .. }))) => self.end(Ok(*fault)),
             Poll::Ready(Some(Err(error))) => {
                 let progress = self.stream.progress();
                 self.attempt.failed(&error.clone().into(), progress);

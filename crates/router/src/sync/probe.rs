@@ -106,7 +106,7 @@ async fn ask(provider: &dyn Provider, name: &str) -> Result<(), FailureKind> {
         .map_err(kind_of)?;
     for _ in 0..MAX_EVENTS {
         match answer.next().await {
-            Some(Ok(AnswerEvent::Ended { .. })) => return Ok(()),
+            Some(Ok(AnswerEvent::Ended { fault, .. })) => return fault.map_or(Ok(()), Err),
             Some(Ok(_)) => {}
             Some(Err(error)) => return Err(error.kind),
             None => return Err(FailureKind::BrokenStream),

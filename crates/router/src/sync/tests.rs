@@ -113,7 +113,10 @@ impl Provider for Listing {
 }
 
 fn ended() -> AnswerItem {
-    Ok(AnswerEvent::Ended { usage: None })
+    Ok(AnswerEvent::Ended {
+        usage: None,
+        fault: None,
+    })
 }
 
 struct Items(VecDeque<AnswerItem>);

@@ -297,7 +297,8 @@ impl Answering {
         {
             self.is_over = true;
             let usage = Some(self.usage());
-            self.pending.push_back(Ok(AnswerEvent::Ended { usage }));
+            self.pending
+                .push_back(Ok(AnswerEvent::Ended { usage, fault: None }));
         }
     }
 

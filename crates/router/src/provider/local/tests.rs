@@ -62,7 +62,9 @@ fn folded(events: &[AnswerEvent]) -> (String, String, Option<FinishReason>, Usag
                 ..
             } => content += text,
             AnswerEvent::Finished { choice: 0, reason } => finish = Some(*reason),
-            AnswerEvent::Ended { usage: Some(total) } => usage = *total,
+            AnswerEvent::Ended {
+                usage: Some(total), ..
+            } => usage = *total,
             _ => {}
         }
     }
