@@ -2,11 +2,15 @@
 //!
 //! `freeway.example.toml` documents them; a test holds it to the defaults here.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use router::RouterConfig;
+use router::recorder::KeepDays;
+use router::sync::SyncConfig;
 use serde::{Deserialize, Serialize};
 use server::ServerConfig;
 
@@ -21,8 +25,11 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 pub(crate) struct Config {
     pub(crate) server: ServerSection,
     pub(crate) model: ModelSection,
+    pub(crate) routing: RoutingSection,
     pub(crate) store: StoreSection,
     pub(crate) log: LogSection,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) provider: Vec<ProviderSection>,
 }
 
 /// `[server]`.
@@ -93,12 +100,78 @@ impl Default for ModelSection {
     }
 }
 
+/// `[routing]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RoutingSection {
+    pub(crate) known_providers: bool,
+    pub(crate) time_budget_s: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) exploration_percent: f64,
+    pub(crate) sync_minutes: u32,
+    pub(crate) probes_per_day: u32,
+}
+
+impl Default for RoutingSection {
+    fn default() -> Self {
+        Self {
+            known_providers: true,
+            time_budget_s: 120,
+            max_attempts: 12,
+            exploration_percent: 2.0,
+            sync_minutes: 60,
+            probes_per_day: 0,
+        }
+    }
+}
+
+/// `[[provider]]`: what differs from what is known of the provider, or all of it. Its members that
+/// are not set are those of the known provider of the same id, or the defaults of the router.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ProviderSection {
+    pub(crate) id: String,
+    pub(crate) like: Option<String>,
+    pub(crate) disabled: bool,
+    pub(crate) base_url: Option<String>,
+    pub(crate) key_variable: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) is_own: Option<bool>,
+    pub(crate) trains_on_prompts: Option<bool>,
+    pub(crate) leaks_harmony: Option<bool>,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) models: Vec<ProviderModel>,
+    pub(crate) free_models: Vec<String>,
+    pub(crate) requests_per_minute: Option<u64>,
+    pub(crate) requests_per_day: Option<u64>,
+    pub(crate) tokens_per_minute: Option<u64>,
+    pub(crate) tokens_per_day: Option<u64>,
+    pub(crate) max_connections: Option<u32>,
+    pub(crate) connect_timeout_s: Option<f64>,
+    pub(crate) first_byte_timeout_s: Option<f64>,
+    pub(crate) first_content_timeout_s: Option<f64>,
+    pub(crate) idle_timeout_s: Option<f64>,
+    pub(crate) answer_timeout_s: Option<f64>,
+}
+
+/// A model of a provider that has no list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProviderModel {
+    pub(crate) name: String,
+    pub(crate) id: String,
+}
+
 /// `[store]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StoreSection {
     pub(crate) url: String,
     pub(crate) keep_requests_days: u32,
+    pub(crate) keep_attempts_days: u32,
+    pub(crate) keep_hours_days: u32,
+    pub(crate) keep_observations_days: u32,
+    pub(crate) keep_feedback_days: u32,
 }
 
 impl Default for StoreSection {
@@ -106,6 +179,10 @@ impl Default for StoreSection {
         Self {
             url: String::new(),
             keep_requests_days: 90,
+            keep_attempts_days: 30,
+            keep_hours_days: 400,
+            keep_observations_days: 400,
+            keep_feedback_days: 400,
         }
     }
 }
@@ -159,6 +236,55 @@ impl Config {
     }
 }
 
+impl StoreSection {
+    /// How long what is kept.
+    pub(crate) fn keep(&self) -> KeepDays {
+        KeepDays {
+            requests: self.keep_requests_days,
+            attempts: self.keep_attempts_days,
+            hours: self.keep_hours_days,
+            observations: self.keep_observations_days,
+            feedback: self.keep_feedback_days,
+        }
+    }
+}
+
+impl RoutingSection {
+    /// The settings as the router takes them.
+    pub(crate) fn router(&self) -> anyhow::Result<RouterConfig> {
+        if self.time_budget_s == 0 || self.max_attempts == 0 {
+            bail!(UsageError(
+                "[routing] time_budget_s and max_attempts must be at least 1".to_owned()
+            ));
+        }
+        if !(0.0..=100.0).contains(&self.exploration_percent) {
+            bail!(UsageError(
+                "[routing] exploration_percent must be from 0 to 100".to_owned()
+            ));
+        }
+        Ok(RouterConfig {
+            time_budget: Duration::from_secs(self.time_budget_s.into()),
+            max_attempts: self.max_attempts as usize,
+            exploration: self.exploration_percent / 100.0,
+        })
+    }
+
+    /// The settings as the one who looks at providers takes them. `phase` is a random number from 0
+    /// to 1.
+    pub(crate) fn sync(&self, phase: f64) -> anyhow::Result<SyncConfig> {
+        if self.sync_minutes == 0 {
+            bail!(UsageError(
+                "[routing] sync_minutes must be at least 1".to_owned()
+            ));
+        }
+        Ok(SyncConfig {
+            interval: Duration::from_secs(u64::from(self.sync_minutes) * 60),
+            phase,
+            probes_per_day: self.probes_per_day,
+        })
+    }
+}
+
 impl ServerSection {
     /// The limits as the server takes them.
     pub(crate) fn limits(&self) -> anyhow::Result<ServerConfig> {
@@ -199,6 +325,14 @@ mod tests {
     #[test]
     fn an_empty_file_means_the_defaults() {
         assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_kept_and_how_is_routed_have_the_same_defaults() {
+        assert_eq!(StoreSection::default().keep(), KeepDays::default());
+        let routing = RoutingSection::default();
+        assert_eq!(routing.router().unwrap(), RouterConfig::default());
+        assert_eq!(routing.sync(0.0).unwrap(), SyncConfig::default());
     }
 
     #[test]

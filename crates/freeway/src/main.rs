@@ -20,6 +20,7 @@ mod inventory;
 mod known_models;
 mod local_model;
 mod machine;
+mod providers;
 mod table;
 mod terminal;
 

@@ -23,7 +23,7 @@ pub fn random_id(prefix: &str) -> String {
 }
 
 /// A random number from 0 to below 1.
-pub(crate) fn random_unit() -> f64 {
+pub fn random_unit() -> f64 {
     let mut bytes = [0; 8];
     // What it is for, a fair choice, is not worth ending the program for.
     if getrandom::fill(&mut bytes).is_err() {

@@ -16,18 +16,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use store::{Counter, DeploymentKey, Store, Timestamp};
+use store::{Counter, DeploymentKey, Resolution, Store, SumQuery, Timestamp};
 
+use crate::breaker::Admission;
 use crate::caller::Caller;
 use crate::caller_quota::{CallerQuota, QuotaState};
 use crate::catalog::{Catalog, Model};
-use crate::error::RouterError;
+use crate::error::{FaultDomain, RouterError};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::openai::{ChatRequest, CompletionRequest};
 use crate::provider::{Provider, QuotaWindow};
+use crate::quota::QuotaAdmission;
 use crate::random_id::random_id;
 use crate::recorder::{Recorder, now};
+use crate::reliability;
 use asked::Asked;
 use attempt::counter_name;
 use chain::Begun;
@@ -37,6 +40,9 @@ use watch::Watch;
 
 pub use attempt::AttemptSummary;
 pub use watch::WatchedStream;
+
+/// How far back it matters how a deployment did.
+const REMEMBERED_MS: i64 = 24 * 3600 * 1000;
 
 /// How to route.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,6 +174,31 @@ impl Router {
         })
     }
 
+    /// What does not answer at present, `provider/name: why`, though the rest does.
+    pub fn degraded(&self) -> Vec<String> {
+        let now = now();
+        let mut told = Vec::new();
+        for host in self.hosts.values() {
+            match host.account().admission(0, now) {
+                QuotaAdmission::Open => {}
+                QuotaAdmission::UsedUp { window, .. } => {
+                    told.push(format!("{}: {} used up", host.id(), window.as_str()));
+                }
+                QuotaAdmission::Blocked(block) => {
+                    told.push(format!("{}: {}", host.id(), block.why.as_str()));
+                }
+            }
+        }
+        let table = self.table();
+        for route in table.routes() {
+            if let Admission::Open { why, .. } = route.health.view(now).breaker {
+                told.push(format!("{}: {}", route.label, why.as_str()));
+            }
+        }
+        told.sort();
+        told
+    }
+
     /// Fills in what the store remembers of our accounts' use in the windows under way, so that a
     /// restart does not forget the day.
     ///
@@ -192,6 +223,33 @@ impl Router {
             let used = self.store.counters(chunk).await?;
             for (&(host, window), used) in places.iter().zip(used) {
                 host.account().raise(window, used, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills in how those did within the last day of whom nothing is known in memory: after a start,
+    /// and of those that other servers asked.
+    ///
+    /// # Errors
+    /// If the store fails; nothing is filled in then.
+    pub async fn remember_health(&self) -> Result<(), store::StoreError> {
+        let now = now();
+        let query = SumQuery {
+            since: Some(Timestamp(now.0.saturating_sub(REMEMBERED_MS))),
+            until: None,
+            model: None,
+            resolution: Resolution::Whole,
+        };
+        let tallies = reliability::by_deployment(&self.store.sum_attempts(&query).await?);
+        for route in self.table().routes() {
+            if let Some(tally) = tallies.get(&route.key) {
+                let failed = tally.num_failed_by(FaultDomain::Host)
+                    + tally.num_failed_by(FaultDomain::Network);
+                let first_token_ms = tally.first_token_ms();
+                route
+                    .health
+                    .remember(tally.num_ok as f64, failed as f64, first_token_ms, now);
             }
         }
         Ok(())

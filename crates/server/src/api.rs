@@ -10,3 +10,4 @@ pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod metrics;
 pub(crate) mod models;
+pub(crate) mod route;

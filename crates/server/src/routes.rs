@@ -16,7 +16,7 @@ use router::{CallerQuota, Router, RouterError, WatchedStream};
 use store::Store;
 use tokio::sync::watch;
 
-use crate::api::{chat, completions, flr, health, history, keys, me, metrics, models};
+use crate::api::{chat, completions, flr, health, history, keys, me, metrics, models, route};
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
 use crate::error::{self, ApiError};
@@ -80,6 +80,10 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .route(
             "/v1/completions",
             post(completions::create).fallback(only_post),
+        )
+        .route(
+            "/v1/route/explain",
+            post(route::explain).fallback(only_post),
         )
         .route("/v1/models", get(models::list).fallback(only_get))
         .route("/v1/models/{*id}", get(models::show).fallback(only_get))

@@ -1,4 +1,4 @@
-//! `freeway serve`: the OpenAI API on the local model.
+//! `freeway serve`: the OpenAI API on the model of this machine and on whoever else may be asked.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -7,23 +7,30 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use engine::{EngineConfig, EngineHandle};
-use router::catalog::{Catalog, LocalModels, Tier};
+use router::catalog::Tier;
 use router::provider::Provider;
 use router::provider::local::{LocalModel, LocalProvider};
-use router::recorder::{KeepDays, Recorder, now};
-use router::{Metrics, ModelId, ModelInfo, ModelSpec, Router, RouterConfig};
+use router::recorder::{Recorder, now};
+use router::sync::{SyncTarget, Syncer};
+use router::{Metrics, ModelId, ModelInfo, ModelSpec, Router};
 use server::{Access, Server};
 use store::Store;
 use time::Date;
 use time::macros::format_description;
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{ModelArgs, ServeArgs};
 use crate::config::{Config, LogFormat, LogSection, ModelSection};
 use crate::local_model::ModelSource;
-use crate::{UsageError, data_dir, hub_cache, terminal};
+use crate::{UsageError, data_dir, hub_cache, providers, terminal};
 
+/// What is named as the model for no model.
+const NO_MODEL: &str = "none";
+/// How often the history of those of whom nothing is known in memory is looked up.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(300);
 /// How long the last records may take to be written.
 const RECORDER_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -101,53 +108,50 @@ fn start_log(config: &LogSection) -> anyhow::Result<()> {
 
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     // In the order in which a mistake costs the least: the address and the keys before the model.
-    let limits = config.server.limits()?;
+    let mut limits = config.server.limits()?;
+    let routing = config.routing.router()?;
+    let sync = config.routing.sync(router::random_unit())?;
+    let mut targets = providers::targets(config, &|name| std::env::var(name).ok())?;
+    let hosted = targets.iter().filter(|one| one.tier == Tier::Hosted);
+    limits.hosted_providers = hosted.map(|one| one.provider.id().0.clone()).collect();
     let named_store = Some(config.store.url.as_str()).filter(|url| !url.is_empty());
     let store = data_dir::connect(&data_dir::store_url(named_store)?).await?;
     let access = access(config, &store).await?;
     let server = Server::bind(config.server.listen, limits).await?;
 
-    let cache = hub_cache::directory();
-    let named_model = Some(config.model.name.as_str()).filter(|name| !name.is_empty());
-    let source = ModelSource::resolve(named_model, cache.as_deref())?;
-    if named_model.is_none() && config.log.format == LogFormat::Text {
-        source.announce();
-    }
-    let (model, engine) = tokio::task::block_in_place(|| load(&source, &config.model))?;
-    let name = model.info.id.clone();
-    let context_length = engine.max_sequence_len();
+    let local = start_local(config)?;
+    let what = what_answers(local.as_ref(), targets.len())?;
+    targets.extend(local);
 
     let metrics = Arc::new(Metrics::default());
-    let keep = KeepDays {
-        requests: config.store.keep_requests_days,
-        ..KeepDays::default()
-    };
+    let keep = config.store.keep();
     let (recorder, recorder_task) = Recorder::spawn(Arc::clone(&store), Arc::clone(&metrics), keep);
-    let local = Arc::new(LocalProvider::new(model, Arc::new(engine)));
-    let own = LocalModels {
-        provider: local.id().0.clone(),
-        tier: match source {
-            ModelSource::Demo => Tier::Demo,
-            ModelSource::Directory { .. } => Tier::Local,
-        },
-        models: local.models().await?,
-        since: now(),
-    };
-    let routing = RouterConfig::default();
-    let router = Router::new(vec![local], routing, Arc::clone(&store), recorder, metrics);
-    router.set_catalog(Arc::new(Catalog::builtin().with_local(&[own])));
+    let asked = targets.iter().map(|one| Arc::clone(&one.provider));
+    let router = Router::new(
+        asked.collect(),
+        routing,
+        Arc::clone(&store),
+        recorder,
+        metrics,
+    );
+    let router = Arc::new(router);
+    if let Err(error) = router.remember_quotas().await {
+        tracing::error!(%error, "what was used of the quotas of the day is not known");
+    }
+    let syncer = Syncer::start(targets, Arc::clone(&store), sync).await;
+    let background = follow(&router, syncer);
 
     let address = server.address();
-    let ready = format!(
-        "{name} answers on http://{address}/v1 (context of {context_length} tokens); Ctrl-C ends it"
-    );
+    let ready = format!("{what} on http://{address}/v1; Ctrl-C ends it");
     match config.log.format {
         LogFormat::Text => terminal::note(ready),
         LogFormat::Json => tracing::info!("{ready}"),
     }
     server
-        .serve(Arc::new(router), Arc::clone(&store), access, signal()?)
+        .serve(router, Arc::clone(&store), access, signal()?)
         .await;
+    // They hold the router, and that the way to the store.
+    background.abort_all().await;
     // Whatever still holds the way to the store, such as a prompt being rendered, is not waited for
     // without end.
     if tokio::time::timeout(RECORDER_PATIENCE, recorder_task.finish())
@@ -158,6 +162,85 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     }
     store.close().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The engine of this machine with its model, if there is to be one.
+fn start_local(config: &Config) -> anyhow::Result<Option<SyncTarget>> {
+    let name = config.model.name.as_str();
+    if name == NO_MODEL {
+        return Ok(None);
+    }
+    let named = Some(name).filter(|name| !name.is_empty());
+    let source = ModelSource::resolve(named, hub_cache::directory().as_deref())?;
+    if named.is_none() && config.log.format == LogFormat::Text {
+        source.announce();
+    }
+    let (model, engine) = tokio::task::block_in_place(|| load(&source, &config.model))?;
+    let provider: Arc<dyn Provider> = Arc::new(LocalProvider::new(model, Arc::new(engine)));
+    let tier = match source {
+        ModelSource::Demo => Tier::Demo,
+        ModelSource::Directory { .. } => Tier::Local,
+    };
+    Ok(Some(SyncTarget { provider, tier }))
+}
+
+/// Who answers, in words.
+fn what_answers(local: Option<&SyncTarget>, num_providers: usize) -> anyhow::Result<String> {
+    let others = match num_providers {
+        0 => None,
+        1 => Some("1 provider".to_owned()),
+        more => Some(format!("{more} providers")),
+    };
+    let here = match local.map(|one| one.tier) {
+        None => None,
+        Some(Tier::Demo) => Some("the demo model"),
+        Some(_) => Some("the model here"),
+    };
+    match (here, others) {
+        (Some(here), Some(others)) => Ok(format!("{here} and {others} answer")),
+        (Some(here), None) => Ok(format!("{here} answers")),
+        (None, Some(others)) => Ok(format!("{others} answer")),
+        (None, None) => bail!(UsageError(format!(
+            "nobody is left to answer: name a model other than {NO_MODEL:?}, set the key of a \
+             provider such as OPENROUTER_API_KEY, or name a [[provider]]"
+        ))),
+    }
+}
+
+/// Tasks that run beside the server.
+struct Background(JoinSet<()>);
+
+impl Background {
+    /// Ends them, and waits until they have ended.
+    async fn abort_all(mut self) {
+        self.0.shutdown().await;
+    }
+}
+
+/// Routes by the newest catalogue, and by what the store says of how everybody did.
+fn follow(router: &Arc<Router>, syncer: Syncer) -> Background {
+    let mut tasks = JoinSet::new();
+    let mut catalogs = syncer.subscribe();
+    // What is there already counts from the first request on.
+    router.set_catalog(Arc::clone(&catalogs.borrow_and_update()));
+    tasks.spawn(syncer.run());
+    let own = Arc::clone(router);
+    tasks.spawn(async move {
+        while catalogs.changed().await.is_ok() {
+            let newest = Arc::clone(&catalogs.borrow_and_update());
+            own.set_catalog(newest);
+        }
+    });
+    let own = Arc::clone(router);
+    tasks.spawn(async move {
+        loop {
+            if let Err(error) = own.remember_health().await {
+                tracing::warn!(%error, "the history of hosts cannot be read");
+            }
+            sleep(HEALTH_INTERVAL).await;
+        }
+    });
+    Background(tasks)
 }
 
 /// Who may use the server. Others than this machine need a key.

@@ -10,6 +10,9 @@ use serde_json::json;
 use crate::body::json_response;
 use crate::routes::AppState;
 
+/// What is told at most of those that do not answer at present.
+const MAX_DEGRADED: usize = 100;
+
 pub(crate) async fn alive() -> Response {
     json_response(StatusCode::OK, &json!({"status": "ok"}))
 }
@@ -22,8 +25,14 @@ pub(crate) async fn ready(State(app): State<Arc<AppState>>) -> Response {
         store.map(|error| format!("the store does not answer: {error}")),
     ];
     let problems: Vec<String> = problems.into_iter().flatten().collect();
+    let mut degraded = app.router.degraded();
     if problems.is_empty() {
-        return json_response(StatusCode::OK, &json!({"status": "ready"}));
+        let mut body = json!({"status": "ready"});
+        if !degraded.is_empty() {
+            degraded.truncate(MAX_DEGRADED);
+            body["degraded"] = degraded.into();
+        }
+        return json_response(StatusCode::OK, &body);
     }
     let body = json!({"status": "not ready", "problems": problems});
     json_response(StatusCode::SERVICE_UNAVAILABLE, &body)

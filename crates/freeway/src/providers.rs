@@ -1,0 +1,321 @@
+//! Who may be asked: the providers of the configuration, and the known ones whose key is in its
+//! variable. The one place that reads their variables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use router::catalog::Tier;
+use router::config::{FreeRule, ListedModel, ModelList, ProviderConfig, Secret};
+use router::presets::{PRESETS, Preset, preset};
+use router::provider::Provider;
+use router::provider::upstream::UpstreamProvider;
+use router::sync::SyncTarget;
+
+use crate::UsageError;
+use crate::config::{Config, ProviderSection};
+
+/// The most providers.
+const MAX_PROVIDERS: usize = 100;
+/// The name that the engine of this program goes by.
+const OWN: &str = "local";
+
+/// The providers that are asked over HTTP. `variable` reads the environment.
+pub(crate) fn targets(
+    config: &Config,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<Vec<SyncTarget>> {
+    let rows = rows(config, variable)?;
+    if rows.len() > MAX_PROVIDERS {
+        bail!(UsageError(format!(
+            "{} providers are too many; at most {MAX_PROVIDERS}",
+            rows.len()
+        )));
+    }
+    let mut targets = Vec::new();
+    for (tier, row) in rows {
+        let provider = UpstreamProvider::new(row).map_err(|error| UsageError(error.to_string()))?;
+        let provider: Arc<dyn Provider> = Arc::new(provider);
+        targets.push(SyncTarget { provider, tier });
+    }
+    Ok(targets)
+}
+
+/// The rows: those of the configuration, then known ones that it does not name.
+pub(crate) fn rows(
+    config: &Config,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<Vec<(Tier, ProviderConfig)>> {
+    let mut rows: Vec<(Tier, ProviderConfig)> = Vec::new();
+    for section in &config.provider {
+        if section.id.is_empty() || section.id == OWN || section.id.contains(['/', ' ', ',', '=']) {
+            bail!(UsageError(format!(
+                "[[provider]] id = {:?}: give it a name of its own, without spaces, slashes, \
+                 commas and equals signs; {OWN:?} is this program's engine",
+                section.id
+            )));
+        }
+        let is_twice = config
+            .provider
+            .iter()
+            .filter(|one| one.id == section.id)
+            .count()
+            > 1;
+        if is_twice {
+            bail!(UsageError(format!(
+                "[[provider]] id = {:?} is there twice; give each its own name",
+                section.id
+            )));
+        }
+        if !section.disabled {
+            rows.push(row(section, variable)?);
+        }
+    }
+    if !config.routing.known_providers {
+        return Ok(rows);
+    }
+    for known in PRESETS {
+        let is_named = config.provider.iter().any(|section| section.id == known.id);
+        let key = known.key_variable.and_then(variable);
+        if is_named || key.is_none() {
+            continue;
+        }
+        let account = known.account_variable.and_then(variable);
+        match known.config(key.map(Secret::new), account.as_deref()) {
+            Ok(row) => rows.push((tier_of(known.is_local), row)),
+            Err(error) => tracing::warn!(%error, "a provider whose key is there is left out"),
+        }
+    }
+    Ok(rows)
+}
+
+fn tier_of(is_own: bool) -> Tier {
+    match is_own {
+        true => Tier::Local,
+        false => Tier::Hosted,
+    }
+}
+
+fn row(
+    section: &ProviderSection,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<(Tier, ProviderConfig)> {
+    let fault = |words: String| {
+        let id = &section.id;
+        anyhow::Error::from(UsageError(format!("[[provider]] {id}: {words}")))
+    };
+    let known: Option<&Preset> = match &section.like {
+        Some(like) => Some(preset(like).ok_or_else(|| {
+            let names: Vec<_> = PRESETS.iter().map(|one| one.id).collect();
+            fault(format!(
+                "like = {like:?} is not known; known are {}",
+                names.join(", ")
+            ))
+        })?),
+        None => preset(&section.id),
+    };
+    let key_variable = section.key_variable.as_deref();
+    let key = match key_variable {
+        Some(name) => Some(variable(name).ok_or_else(|| {
+            fault(format!(
+                "the environment variable {name} with its key is not set"
+            ))
+        })?),
+        None => known.and_then(|one| variable(one.key_variable?)),
+    };
+    let key = key.map(Secret::new);
+    let mut row = match known {
+        Some(known) => {
+            let from_variable = known.account_variable.and_then(variable);
+            let account = section.account.clone().or(from_variable);
+            known
+                .config(key, account.as_deref())
+                .map_err(|error| fault(error.message))?
+        }
+        None => {
+            let url = section
+                .base_url
+                .clone()
+                .ok_or_else(|| fault("it is not a known one, so it needs a base_url".to_owned()))?;
+            let mut row = ProviderConfig::new(&section.id, url);
+            row.api_key = key;
+            row
+        }
+    };
+    row.id.clone_from(&section.id);
+    if let Some(url) = &section.base_url {
+        row.base_url.clone_from(url);
+    }
+    row.trains_on_prompts = section.trains_on_prompts.or(row.trains_on_prompts);
+    if let Some(leaks) = section.leaks_harmony {
+        row.dialect.leaks_harmony = leaks;
+    }
+    for (name, value) in &section.headers {
+        row.headers
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        row.headers.push((name.clone(), value.clone()));
+    }
+    if !section.models.is_empty() {
+        let models = section.models.iter().map(|model| ListedModel {
+            name: model.name.clone(),
+            id: model.id.clone(),
+        });
+        row.list = ModelList::Fixed(models.collect());
+        row.free = FreeRule::AsListed;
+    }
+    if !section.free_models.is_empty() {
+        row.free = FreeRule::Named(section.free_models.clone());
+    }
+    let limits = &mut row.limits;
+    for (limit, set) in [
+        (&mut limits.requests_per_minute, section.requests_per_minute),
+        (&mut limits.requests_per_day, section.requests_per_day),
+        (&mut limits.tokens_per_minute, section.tokens_per_minute),
+        (&mut limits.tokens_per_day, section.tokens_per_day),
+    ] {
+        // 0 lifts the limit that is known.
+        *limit = match set {
+            Some(0) => None,
+            set => set.or(*limit),
+        };
+    }
+    if let Some(most) = section.max_connections {
+        row.bounds.max_connections = (most as usize).max(1);
+    }
+    let timeouts = &mut row.timeouts;
+    for (name, time, set) in [
+        (
+            "connect_timeout_s",
+            &mut timeouts.connect,
+            section.connect_timeout_s,
+        ),
+        (
+            "first_byte_timeout_s",
+            &mut timeouts.first_byte,
+            section.first_byte_timeout_s,
+        ),
+        (
+            "first_content_timeout_s",
+            &mut timeouts.first_content,
+            section.first_content_timeout_s,
+        ),
+        ("idle_timeout_s", &mut timeouts.idle, section.idle_timeout_s),
+        (
+            "answer_timeout_s",
+            &mut timeouts.whole,
+            section.answer_timeout_s,
+        ),
+    ] {
+        let Some(seconds) = set else {
+            continue;
+        };
+        *time = Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|time| !time.is_zero() && *time <= Duration::from_secs(86_400))
+            .ok_or_else(|| fault(format!("{name} must be above 0 and at most 86400 seconds")))?;
+    }
+    let is_own = section
+        .is_own
+        .unwrap_or_else(|| known.is_some_and(|one| one.is_local));
+    Ok((tier_of(is_own), row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, variables: &[(&str, &str)]) -> anyhow::Result<Vec<(Tier, ProviderConfig)>> {
+        let config: Config = toml::from_str(text).unwrap();
+        rows(&config, &|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn ids(rows: &[(Tier, ProviderConfig)]) -> Vec<&str> {
+        rows.iter().map(|(_, row)| row.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_known_provider_is_used_when_its_key_is_there_and_not_otherwise() {
+        assert!(read("", &[]).unwrap().is_empty());
+        let rows = read("", &[("OPENROUTER_API_KEY", "k")]).unwrap();
+        assert_eq!(ids(&rows), ["openrouter"]);
+        assert_eq!(rows[0].0, Tier::Hosted);
+        let off = "[routing]\nknown_providers = false";
+        assert!(
+            read(off, &[("OPENROUTER_API_KEY", "k")])
+                .unwrap()
+                .is_empty()
+        );
+        let off = "[[provider]]\nid = \"openrouter\"\ndisabled = true";
+        assert!(
+            read(off, &[("OPENROUTER_API_KEY", "k")])
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn one_that_needs_no_key_is_used_when_it_is_named() {
+        let rows = read("[[provider]]\nid = \"ollama\"", &[]).unwrap();
+        assert_eq!(ids(&rows), ["ollama"]);
+        assert_eq!(rows[0].0, Tier::Local);
+    }
+
+    #[test]
+    fn what_is_set_wins_over_what_is_known() {
+        let text = "[[provider]]\nid = \"openrouter\"\nrequests_per_day = 1000\n\
+                    requests_per_minute = 0\nidle_timeout_s = 0.5\ntrains_on_prompts = true\n\
+                    headers = { X-OpenRouter-Title = \"mine\" }";
+        let rows = read(text, &[("OPENROUTER_API_KEY", "k")]).unwrap();
+        let row = &rows[0].1;
+        assert_eq!(row.limits.requests_per_day, Some(1000));
+        assert_eq!(row.limits.requests_per_minute, None);
+        assert_eq!(row.timeouts.idle, Duration::from_millis(500));
+        assert_eq!(row.trains_on_prompts, Some(true));
+        assert_eq!(row.headers.len(), 1);
+        assert_eq!(row.headers[0].1, "mine");
+    }
+
+    #[test]
+    fn anybody_with_a_url_is_a_provider_and_may_be_like_a_known_one() {
+        let text = "[[provider]]\nid = \"rack\"\nlike = \"vllm\"\n\
+                    base_url = \"http://10.0.0.5:8000/v1\"\nkey_variable = \"RACK\"\n\
+                    [[provider]]\nid = \"x\"\nbase_url = \"https://llm.example/v1\"\n\
+                    models = [{ name = \"n\", id = \"a/b\" }]";
+        let rows = read(text, &[("RACK", "k")]).unwrap();
+        assert_eq!(ids(&rows), ["rack", "x"]);
+        assert_eq!((rows[0].0, rows[1].0), (Tier::Local, Tier::Hosted));
+        assert_eq!(rows[0].1.base_url, "http://10.0.0.5:8000/v1");
+        assert!(matches!(&rows[1].1.list, ModelList::Fixed(models) if models.len() == 1));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_provider_and_without_its_key() {
+        for (text, words) in [
+            ("id = \"x\"", "needs a base_url"),
+            ("id = \"\"", "a name of its own"),
+            ("id = \"local\"", "this program's engine"),
+            ("id = \"a/b\"", "a name of its own"),
+            ("id = \"groq\"", "GROQ_API_KEY"),
+            ("id = \"x\"\nlike = \"nobody\"", "known are openrouter"),
+            (
+                "id = \"x\"\nbase_url = \"http://a\"\nkey_variable = \"NO\"",
+                "NO with its key",
+            ),
+            (
+                "id = \"ollama\"\nidle_timeout_s = 0",
+                "idle_timeout_s must be above 0",
+            ),
+            (
+                "id = \"ollama\"\n[[provider]]\nid = \"ollama\"",
+                "there twice",
+            ),
+        ] {
+            let error = read(&format!("[[provider]]\n{text}"), &[]).unwrap_err();
+            assert!(error.is::<UsageError>());
+            assert!(error.to_string().contains(words), "{text}: {error}");
+        }
+    }
+}
