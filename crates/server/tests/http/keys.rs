@@ -7,7 +7,7 @@ use store::{
 };
 
 use super::answers::SUM;
-use super::client::serving;
+use super::client::{serving, soon};
 use super::holder::{Holder, add_key, admin, with_keys};
 
 #[tokio::test]
@@ -370,5 +370,60 @@ async fn the_history_shows_attempts_and_feedback_and_to_holders_only_their_own()
     for wrong in ["limit=0", "limit=101", "limit=x", "before=x"] {
         let reply = admin.get(&format!("/api/admin/requests?{wrong}")).await;
         assert_eq!(reply.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_has_used_up_its_quota_is_told_when_it_begins_anew() {
+    let server = with_keys().await;
+    let limited = |quota| KeySettings {
+        quota,
+        ..KeySettings::default()
+    };
+    let of_requests = KeyQuota {
+        requests_per_day: Some(1),
+        ..KeyQuota::default()
+    };
+    let of_tokens = KeyQuota {
+        tokens_per_day: Some(1),
+        ..KeyQuota::default()
+    };
+    for (quota, unit) in [(of_requests, "requests"), (of_tokens, "tokens")] {
+        let holder = add_key(&server, limited(quota)).await;
+        let answered = holder.chat().await;
+        assert_eq!(answered.status, 200);
+        assert_eq!(answered.header("x-ratelimit-limit"), Some("1"), "{unit}");
+        let id = answered.header("x-request-id").unwrap().to_owned();
+        // Its tokens count when it is recorded, or just after.
+        let refused = soon(async {
+            while server.store.request(&id).await.unwrap().is_none() {
+                tokio::task::yield_now().await;
+            }
+            loop {
+                let reply = holder.chat().await;
+                if reply.status != 200 {
+                    return reply;
+                }
+            }
+        })
+        .await;
+        assert_eq!(refused.status, 429, "{unit}");
+        let error = &refused.json()["error"];
+        assert_eq!(error["code"], "caller_quota_exceeded");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(&format!("1 {unit} a day")), "{message}");
+        assert_eq!(refused.header("x-ratelimit-remaining"), Some("0"));
+        let retry_after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=86_400).contains(&retry_after));
+        // The refusal is in the history, under its own word.
+        soon(async {
+            loop {
+                let history = holder.get("/api/v1/requests").await.json();
+                if history["requests"][0]["outcome"] == "caller_quota_exceeded" {
+                    return;
+                }
+            }
+        })
+        .await;
     }
 }
