@@ -303,6 +303,7 @@ impl ServerSection {
             keep_alive: seconds("keep_alive_s", self.keep_alive_s)?,
             key_cache: Duration::from_secs(self.key_cache_s.into()),
             allowed_origins: self.allowed_origins.clone(),
+            hosted_providers: Vec::new(),
             drain_delay: Duration::from_secs(self.drain_delay_s.into()),
             drain_timeout: Duration::from_secs(self.drain_timeout_s.into()),
         })

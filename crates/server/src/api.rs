@@ -2,6 +2,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod completions;
+pub(crate) mod flr;
 pub(crate) mod health;
 pub(crate) mod history;
 mod key_settings;

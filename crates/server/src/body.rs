@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 use crate::error::ApiError;
 
+/// Largest body of requests that hold no conversation.
+pub(crate) const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// What all large bodies that are read or parsed at once may have together, as a multiple of the
 /// largest one. The rest waits; small bodies do not, so that slow uploads hold up only each other.
 const BODIES_AT_ONCE: usize = 4;

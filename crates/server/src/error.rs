@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::StoreError;
 
 use crate::auth::Refusal;
-use crate::body::json_response;
+use crate::body::{SMALL_BODY_BYTES, json_response};
 use crate::quota;
 use crate::routing_headers::name_attempts;
 
@@ -116,10 +116,14 @@ impl ApiError {
                 "this needs the key of an administrator; `freeway keys create --admin` makes one",
             ),
             Self::NotFound(message) => invalid("not_found", message),
-            Self::BodyTooLarge { limit } => invalid(
-                "body_too_large",
-                &format!("the body is larger than {limit} bytes; send less, or raise max_body_mib"),
-            ),
+            Self::BodyTooLarge { limit } => {
+                let advice = match *limit > SMALL_BODY_BYTES {
+                    true => "send less, or raise max_body_mib",
+                    false => "send less",
+                };
+                let message = format!("the body is larger than {limit} bytes; {advice}");
+                invalid("body_too_large", &message)
+            }
             Self::BodyTimeout => invalid(
                 "body_timeout",
                 "the body did not arrive in time; send it again, or raise body_timeout_s",

@@ -16,12 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::auth::{Access, Auth};
-use crate::body::BodyReader;
+use crate::body::{BodyReader, SMALL_BODY_BYTES};
 use crate::routes::{AppState, routes};
 use crate::socket::Socket;
 
-/// Largest body of requests that hold no conversation.
-const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are broken off may take to say so.
@@ -47,6 +45,8 @@ pub struct ServerConfig {
     /// Origins of pages that may ask through a browser, such as `https://app.example`. Pages of this
     /// machine always may when no key is needed.
     pub allowed_origins: Vec<String>,
+    /// Ids of the providers whose lists of models are read: clients are told how old those are.
+    pub hosted_providers: Vec<String>,
     /// How long connections are still accepted after the signal to end, while `/readyz` tells load
     /// balancers to look elsewhere.
     pub drain_delay: Duration,
@@ -65,6 +65,7 @@ impl Default for ServerConfig {
             keep_alive: Duration::from_secs(15),
             key_cache: Duration::from_secs(10),
             allowed_origins: Vec::new(),
+            hosted_providers: Vec::new(),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
@@ -130,6 +131,7 @@ impl Server {
             router,
             quota: CallerQuota::new(Arc::clone(&store)),
             store,
+            hosted_providers: config.hosted_providers.clone(),
             auth: Arc::clone(&auth),
             bodies: BodyReader::new(config.max_body_bytes, config.body_timeout),
             small_bodies: BodyReader::new(SMALL_BODY_BYTES, config.body_timeout),

@@ -16,7 +16,7 @@ use router::{CallerQuota, Router, RouterError, WatchedStream};
 use store::Store;
 use tokio::sync::watch;
 
-use crate::api::{chat, completions, health, history, keys, me, metrics, models, route};
+use crate::api::{chat, completions, flr, health, history, keys, me, metrics, models, route};
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
 use crate::error::{self, ApiError};
@@ -26,6 +26,8 @@ use crate::request_id;
 pub(crate) struct AppState {
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
+    /// Ids of the providers whose lists the catalogue is made of.
+    pub(crate) hosted_providers: Vec<String>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
     pub(crate) bodies: BodyReader,
@@ -96,7 +98,8 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .route("/readyz", get(health::ready).fallback(only_get));
     for_everybody
         .merge(for_callers)
-        .merge(own_api(auth))
+        .merge(own_api(Arc::clone(&auth)))
+        .merge(flr_api(auth))
         .layer(from_fn_with_state(Arc::clone(&app), count))
         .layer(from_fn(request_id::name))
         .with_state(app)
@@ -139,6 +142,29 @@ fn own_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
         .layer(from_fn(error::plain))
         .layer(cors)
         .layer(from_fn(not_stored))
+}
+
+/// The paths of Free LLM Router. What charts show is for everybody who may reach this server.
+fn flr_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
+    let for_everybody = Routes::new()
+        .route("/api/health", get(flr::health).fallback(only_get))
+        .route(
+            "/api/availability",
+            get(flr::availability).fallback(only_get),
+        )
+        .layer(from_fn_with_state(Arc::clone(&auth), auth::recognise))
+        .layer(from_fn(error::plain));
+    Routes::new()
+        .route("/api/v1/models/ids", get(flr::ids).fallback(only_get))
+        .route("/api/v1/models/full", get(flr::full).fallback(only_get))
+        .route(
+            "/api/v1/models/feedback",
+            post(flr::feedback).fallback(only_post),
+        )
+        .layer(from_fn_with_state(Arc::clone(&auth), auth::require))
+        .layer(from_fn(error::plain))
+        .layer(from_fn_with_state(auth, flr::cors))
+        .merge(for_everybody)
 }
 
 /// Secrets and what people said are in no cache.

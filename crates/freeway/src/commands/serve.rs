@@ -108,10 +108,12 @@ fn start_log(config: &LogSection) -> anyhow::Result<()> {
 
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     // In the order in which a mistake costs the least: the address and the keys before the model.
-    let limits = config.server.limits()?;
+    let mut limits = config.server.limits()?;
     let routing = config.routing.router()?;
     let sync = config.routing.sync(router::random_unit())?;
     let mut targets = providers::targets(config, &|name| std::env::var(name).ok())?;
+    let hosted = targets.iter().filter(|one| one.tier == Tier::Hosted);
+    limits.hosted_providers = hosted.map(|one| one.provider.id().0.clone()).collect();
     let named_store = Some(config.store.url.as_str()).filter(|url| !url.is_empty());
     let store = data_dir::connect(&data_dir::store_url(named_store)?).await?;
     let access = access(config, &store).await?;

@@ -9,7 +9,7 @@ use crate::model_info::ModelId;
 /// Longest body that is read.
 pub const MAX_FEEDBACK_BYTES: usize = 64 << 10;
 /// Longest text of a user that is kept.
-const MAX_DETAILS_CHARS: usize = 2000;
+const MAX_DETAILS_CHARS: usize = 1000;
 /// Longest name of a request.
 const MAX_REQUEST_ID_CHARS: usize = 100;
 

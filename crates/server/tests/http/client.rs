@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) with_keys: bool,
     /// Tokens of a sequence, and requests in flight.
     pub(crate) limits: (usize, usize),
+    /// What there is besides the scripted model.
+    pub(crate) catalog: Catalog,
 }
 
 impl Default for Setup {
@@ -45,6 +47,7 @@ impl Default for Setup {
             config: ServerConfig::default(),
             with_keys: false,
             limits: (4096, 4),
+            catalog: Catalog::builtin(),
         }
     }
 }
@@ -71,7 +74,7 @@ impl Setup {
         let providers = vec![Arc::new(provider) as Arc<dyn Provider>];
         let config = RouterConfig::default();
         let router = Router::new(providers, config, Arc::clone(&store), recorder, metrics);
-        router.set_catalog(Arc::new(Catalog::builtin().with_local(&[local])));
+        router.set_catalog(Arc::new(self.catalog.with_local(&[local])));
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(any_port, self.config).await.unwrap();
         let address = server.address();
@@ -320,6 +323,8 @@ impl Connection {
                 assert!(self.read().await > 0, "body cut off");
             }
             self.received.drain(..length).collect()
+        } else if status == 204 {
+            Vec::new()
         } else {
             self.chunks().await
         };

@@ -3,73 +3,12 @@
 use router::recorder::now;
 use serde_json::{Value, json};
 use store::{
-    ApiKey, AttemptRecord, DeploymentKey, FeedbackRecord, KeyId, KeyQuota, KeySettings, NewKey,
-    Timestamp,
+    AttemptRecord, DeploymentKey, FeedbackRecord, KeyId, KeyQuota, KeySettings, Timestamp,
 };
 
 use super::answers::SUM;
-use super::client::{Reply, Running, Setup, serving};
-
-/// A server that asks for keys.
-async fn with_keys() -> Running {
-    let setup = Setup {
-        with_keys: true,
-        ..Setup::default()
-    };
-    setup.start(|_| SUM.to_owned()).await
-}
-
-/// A key with these settings, made past the API.
-async fn add_key(server: &Running, settings: KeySettings) -> Holder<'_> {
-    let secret = ApiKey::generate().unwrap();
-    let key = NewKey {
-        id: KeyId::random().unwrap(),
-        name: "test".to_owned(),
-        prefix: secret.prefix().to_owned(),
-        hash: secret.hash(),
-        created_at: now(),
-        expires_at: None,
-        settings,
-    };
-    let id = server.store.create_key(key).await.unwrap().id;
-    Holder {
-        server,
-        id,
-        secret: secret.expose().to_owned(),
-    }
-}
-
-async fn admin(server: &Running) -> Holder<'_> {
-    let settings = KeySettings {
-        is_admin: true,
-        ..KeySettings::default()
-    };
-    add_key(server, settings).await
-}
-
-/// Somebody with a key.
-struct Holder<'a> {
-    server: &'a Running,
-    id: KeyId,
-    secret: String,
-}
-
-impl Holder<'_> {
-    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
-        let headers = format!("authorization: Bearer {}\r\n", self.secret);
-        let body = body.map_or(String::new(), |body| body.to_string());
-        self.server.send(method, path, &headers, &body).await
-    }
-
-    async fn get(&self, path: &str) -> Reply {
-        self.send("GET", path, None).await
-    }
-
-    async fn chat(&self) -> Reply {
-        let body = json!({"model": "auto", "messages": [{"role": "user", "content": "Hi"}]});
-        self.send("POST", "/v1/chat/completions", Some(body)).await
-    }
-}
+use super::client::{serving, soon};
+use super::holder::{Holder, add_key, admin, with_keys};
 
 #[tokio::test]
 async fn an_administrator_makes_changes_and_revokes_keys() {
@@ -345,7 +284,7 @@ async fn the_history_shows_attempts_and_feedback_and_to_holders_only_their_own()
     server.until_recorded(4).await;
     let attempt = AttemptRecord {
         request_id: ids[0].clone(),
-        number: 0,
+        number: 7,
         model: "test/scripted".to_owned(),
         deployment: DeploymentKey {
             provider: "somewhere".to_owned(),
@@ -431,5 +370,60 @@ async fn the_history_shows_attempts_and_feedback_and_to_holders_only_their_own()
     for wrong in ["limit=0", "limit=101", "limit=x", "before=x"] {
         let reply = admin.get(&format!("/api/admin/requests?{wrong}")).await;
         assert_eq!(reply.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_has_used_up_its_quota_is_told_when_it_begins_anew() {
+    let server = with_keys().await;
+    let limited = |quota| KeySettings {
+        quota,
+        ..KeySettings::default()
+    };
+    let of_requests = KeyQuota {
+        requests_per_day: Some(1),
+        ..KeyQuota::default()
+    };
+    let of_tokens = KeyQuota {
+        tokens_per_day: Some(1),
+        ..KeyQuota::default()
+    };
+    for (quota, unit) in [(of_requests, "requests"), (of_tokens, "tokens")] {
+        let holder = add_key(&server, limited(quota)).await;
+        let answered = holder.chat().await;
+        assert_eq!(answered.status, 200);
+        assert_eq!(answered.header("x-ratelimit-limit"), Some("1"), "{unit}");
+        let id = answered.header("x-request-id").unwrap().to_owned();
+        // Its tokens count when it is recorded, or just after.
+        let refused = soon(async {
+            while server.store.request(&id).await.unwrap().is_none() {
+                tokio::task::yield_now().await;
+            }
+            loop {
+                let reply = holder.chat().await;
+                if reply.status != 200 {
+                    return reply;
+                }
+            }
+        })
+        .await;
+        assert_eq!(refused.status, 429, "{unit}");
+        let error = &refused.json()["error"];
+        assert_eq!(error["code"], "caller_quota_exceeded");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(&format!("1 {unit} a day")), "{message}");
+        assert_eq!(refused.header("x-ratelimit-remaining"), Some("0"));
+        let retry_after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=86_400).contains(&retry_after));
+        // The refusal is in the history, under its own word.
+        soon(async {
+            loop {
+                let history = holder.get("/api/v1/requests").await.json();
+                if history["requests"][0]["outcome"] == "caller_quota_exceeded" {
+                    return;
+                }
+            }
+        })
+        .await;
     }
 }

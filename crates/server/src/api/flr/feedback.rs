@@ -1,0 +1,77 @@
+//! `POST /api/v1/models/feedback`: what users say of a model.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use router::flr::{failures, parse_feedback};
+use router::recorder::now;
+use router::{Caller, InvalidRequest, random_id};
+use serde_json::json;
+use store::{FeedbackRecord, StoreError};
+use tokio::time::sleep;
+
+use super::failed;
+use crate::body::json_response;
+use crate::error::ApiError;
+use crate::routes::AppState;
+
+/// Pauses between looks for the record of a request: it is written a moment after the answer ended,
+/// and whoever reports at once may be here before.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+    Duration::from_millis(300),
+    Duration::from_millis(500),
+];
+
+pub(crate) async fn create(
+    State(app): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = app.small_bodies.read(&headers, body, Ok).await?;
+    app.quota.admit_report(&caller, now()).await?;
+    let feedback = parse_feedback(&body, &app.router.catalog())
+        .map_err(|error| InvalidRequest::new(error.to_string()))?;
+    let failed = failed(failures::FEEDBACK);
+    if let Some(id) = &feedback.request_id
+        && !is_own(&app, &caller, id).await.map_err(&failed)?
+    {
+        let message = "requestId names no request of this key";
+        return Err(InvalidRequest::of("requestId", message).into());
+    }
+    if !feedback.is_dry_run {
+        let record = FeedbackRecord {
+            id: random_id("fb_"),
+            key_id: caller.key_id,
+            model: feedback.model.0,
+            request_id: feedback.request_id,
+            is_success: feedback.is_success,
+            issue: feedback.issue,
+            details: feedback.details,
+            created_at: now(),
+        };
+        app.store.insert_feedback(&record).await.map_err(failed)?;
+    }
+    Ok(json_response(StatusCode::OK, &json!({"received": true})))
+}
+
+/// Whether a request is the caller's.
+async fn is_own(app: &AppState, caller: &Caller, id: &str) -> Result<bool, StoreError> {
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        if let Some(request) = app.store.request(id).await? {
+            return Ok(request.key_id == caller.key_id);
+        }
+        match pauses.next() {
+            Some(pause) => sleep(pause).await,
+            None => return Ok(false),
+        }
+    }
+}
