@@ -2,13 +2,13 @@
 //!
 //! Closed, it is asked. What makes it open:
 //! * the host says that it will not answer before a certain time: until then;
-//! * [`MAX_CONSECUTIVE`] failures of the host or the way to it, one after the other;
-//! * of the last [`WINDOW`] outcomes, at least [`MIN_SAMPLES`], so few are good that with 95 %
+//! * two failures of the host or the way to it, one after the other;
+//! * of the last 32 outcomes, at least five, so few are good that with 95 %
 //!   certainty fewer than half would be.
 //!
-//! A time of our own making grows with each opening ([`LADDER`]) and shrinks with each closing.
+//! A time of our own making grows with each opening (from 5 s to half an hour) and shrinks with each closing.
 //! When the time is over the breaker is half open: one request at a time goes through, and
-//! [`TO_CLOSE`] good ones in a row close it.
+//! two good ones in a row close it.
 
 use std::time::Duration;
 

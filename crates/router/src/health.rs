@@ -1,7 +1,7 @@
 //! How a deployment is doing, in memory: its breaker, its recent outcomes, its speed.
 //!
 //! The store keeps the whole history; this is what routing looks at, for every request, without
-//! asking anybody. Recent outcomes weigh more: with each [`HALF_LIFE_MS`] the weight halves.
+//! asking anybody. Recent outcomes weigh more: with each hour the weight halves.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -49,4 +49,4 @@ pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, TimeRange, UseCase};
 pub use random_id::{random_id, random_unit};
-pub use router::{Answer, AttemptSummary, Router, RouterConfig, WatchedStream};
+pub use router::{AUTO, Answer, AttemptSummary, Router, RouterConfig, WatchedStream};

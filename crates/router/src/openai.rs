@@ -20,4 +20,4 @@ pub use chat_request::{
 pub use chat_response::{ChatChunks, ChatCompletion};
 pub use completion::{CompletionChunks, CompletionPrompt, CompletionRequest, TextCompletion};
 pub use error::error_body;
-pub use models::{model_json, models_json};
+pub use models::{auto_json, model_json, models_json};

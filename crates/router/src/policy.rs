@@ -5,7 +5,7 @@
 //! demo; then its score, a product of numbers from 0 to 1:
 //!
 //! * reliability: the lower end of the 95 % interval of the share that it answered, with a prior
-//!   of [`PRIOR_WEIGHT`] outcomes, squared, since a failed attempt costs more than a slow one;
+//!   of four outcomes, squared, since a failed attempt costs more than a slow one;
 //! * speed: the time to its first token and its tokens a second, against what is usual;
 //! * quota: whether what is left of the account's day lasts until its end.
 //!
@@ -269,7 +269,10 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
     {
         return Some(Exclusion::NotAllowed);
     }
+    // The model of this machine counts tokens, and says itself which part of a request it cannot take.
+    let is_hosted = candidate.tier == Tier::Hosted;
     if let Some(context_length) = spec.context_length
+        && is_hosted
         && needs.prompt_tokens >= context_length
     {
         return Some(Exclusion::ContextTooShort { context_length });
@@ -282,7 +285,7 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
     if needs.tools && lacks(&["tools"]) {
         return Some(Exclusion::NoTools);
     }
-    if needs.images && !spec.takes_images() {
+    if needs.images && is_hosted && !spec.takes_images() {
         return Some(Exclusion::NoImages);
     }
     if needs.structured_output && lacks(&["structured_outputs", "response_format"]) {

@@ -1,7 +1,7 @@
 //! Writes to the store what became of requests and of each attempt, away from the token path.
 //!
 //! Records go through a bounded channel to one task, which writes what gathers within
-//! [`GATHERING`] in one go: a program that is killed loses no more than that. A store that is too
+//! a fifth of a second in one go: a program that is killed loses no more than that. A store that is too
 //! slow, or fails several times, costs records (counted and logged), never answers. Old records are
 //! deleted every hour.
 

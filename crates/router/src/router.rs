@@ -35,10 +35,10 @@ use asked::Asked;
 use attempt::counter_name;
 use chain::Begun;
 use table::{Host, Table};
-use targets::AUTO;
 use watch::Watch;
 
 pub use attempt::AttemptSummary;
+pub use targets::AUTO;
 pub use watch::WatchedStream;
 
 /// How far back it matters how a deployment did.

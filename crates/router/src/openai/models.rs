@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::catalog::Model;
+use crate::router::AUTO;
 
 /// One model. `context_length` and `max_completion_tokens` are OpenRouter's names, `max_model_len`
 /// that of vLLM; clients read either.
@@ -27,5 +28,17 @@ pub fn models_json<'a>(models: impl IntoIterator<Item = &'a Model>) -> Value {
     json!({
         "object": "list",
         "data": models.into_iter().map(model_json).collect::<Vec<_>>(),
+    })
+}
+
+/// The name that leaves the choice to the router, told like a model: some clients ask before they
+/// use a name.
+pub fn auto_json() -> Value {
+    json!({
+        "id": AUTO,
+        "object": "model",
+        "created": 0,
+        "owned_by": "freeway",
+        "name": "Whoever answers best",
     })
 }

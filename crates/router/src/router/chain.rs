@@ -260,29 +260,37 @@ impl Chain<'_> {
         };
         let failures: Vec<FailureKind> =
             self.failed.iter().map(|(_, error)| error.kind()).collect();
-        let unfit = excluded
-            .iter()
-            .filter(|(_, why)| why.until().is_none())
-            .count();
-        let kind = if failures.is_empty() && unfit == excluded.len() {
-            // Nobody here can do what is asked for.
-            FailureKind::InvalidRequest
-        } else if failures.contains(&FailureKind::ContextLengthExceeded) {
-            FailureKind::ContextLengthExceeded
-        } else if failures.iter().all(|&kind| is_quota(kind))
-            && excluded.iter().all(|(_, why)| match why {
-                Exclusion::BreakerOpen { why, .. } => is_quota(*why),
-                _ => true,
-            })
-        {
-            FailureKind::RateLimited
-        } else if failures.iter().all(|&kind| kind == FailureKind::OutOfTime)
-            && !failures.is_empty()
-        {
-            FailureKind::OutOfTime
-        } else {
-            FailureKind::Unavailable
-        };
+        // Nobody can, however long one waits; a quota that ran out meanwhile leaves no trace here.
+        let is_unfit = self.failed.len() + excluded.len() == targets.len()
+            && excluded.iter().all(|(_, why)| why.until().is_none());
+        let is_callers = |kind: &FailureKind| *kind == FailureKind::InvalidRequest;
+        let is_short = |why: &Exclusion| matches!(why, Exclusion::ContextTooShort { .. });
+        let kind =
+            if is_unfit && failures.is_empty() && excluded.iter().all(|(_, why)| is_short(why)) {
+                FailureKind::ContextLengthExceeded
+            } else if is_unfit && failures.iter().all(is_callers) {
+                // Who was asked knows the field.
+                if let Some((_, error)) = self.failed.pop() {
+                    return error;
+                }
+                // Nobody here can do what is asked for.
+                FailureKind::InvalidRequest
+            } else if failures.contains(&FailureKind::ContextLengthExceeded) {
+                FailureKind::ContextLengthExceeded
+            } else if failures.iter().all(|&kind| is_quota(kind))
+                && excluded.iter().all(|(_, why)| match why {
+                    Exclusion::BreakerOpen { why, .. } => is_quota(*why),
+                    _ => true,
+                })
+            {
+                FailureKind::RateLimited
+            } else if failures.iter().all(|&kind| kind == FailureKind::OutOfTime)
+                && !failures.is_empty()
+            {
+                FailureKind::OutOfTime
+            } else {
+                FailureKind::Unavailable
+            };
         RouterError::Exhausted(Box::new(Exhausted {
             kind,
             trail: self.trail,

@@ -14,7 +14,7 @@ use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::policy::{Candidate, Needs};
 
 /// The name that leaves the choice of the model to the router.
-pub(super) const AUTO: &str = "auto";
+pub const AUTO: &str = "auto";
 
 /// Who could be asked.
 pub(super) struct Target {

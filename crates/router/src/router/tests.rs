@@ -272,7 +272,11 @@ impl World {
         let mut requests = self.store.requests(&query).await.unwrap();
         assert_eq!(requests.len(), 1, "{requests:?}");
         let request = requests.remove(0);
-        let attempts = self.store.attempts(&[request.id.clone()]).await.unwrap();
+        let attempts = self
+            .store
+            .attempts(std::slice::from_ref(&request.id))
+            .await
+            .unwrap();
         (request, attempts)
     }
 }

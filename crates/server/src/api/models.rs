@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use router::AUTO;
 use router::RouterError;
-use router::openai::{model_json, models_json};
+use router::openai::{auto_json, model_json, models_json};
 
 use crate::body::json_response;
 use crate::error::ApiError;
@@ -27,6 +28,9 @@ pub(crate) async fn show(
     State(app): State<Arc<AppState>>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
+    if id.eq_ignore_ascii_case(AUTO) {
+        return Ok(json_response(StatusCode::OK, &auto_json()));
+    }
     let catalog = app.router.catalog();
     let model = catalog
         .find(&id)
