@@ -160,7 +160,7 @@ fn everything_that_is_broken_is_named_with_a_next_step() {
 fn a_cache_that_is_no_directory_and_a_model_that_is_not_whole_are_broken() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("hub"), "").unwrap();
-    let variables = [("FREEWAY_STORE", "postgres://u:secret@db/x")];
+    let variables = [("FREEWAY_STORE", "mysql://u:secret@db/x")];
     let output = doctor(home.path(), &["--json"], &variables);
     let broken = problems(&json_of(&output), "broken");
     assert_eq!(

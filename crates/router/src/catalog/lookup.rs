@@ -141,7 +141,15 @@ impl Catalog {
     }
 
     fn best(&self, name: &str) -> Vec<&Model> {
-        let ranked = self.names.ranked(name);
+        let all = self.names.ranked(name);
+        // What is built in and was never offered is only known of: whoever runs a model under that
+        // name here means his own.
+        let is_met = |&&(_, index): &&(Rank, usize)| !self.models[index].deployments.is_empty();
+        let met: Vec<(Rank, usize)> = all.iter().filter(is_met).copied().collect();
+        let ranked = match met.is_empty() {
+            true => all,
+            false => &met,
+        };
         let Some(&(best, _)) = ranked.first() else {
             return Vec::new();
         };

@@ -329,6 +329,26 @@ fn rows_keep_what_a_provider_said() {
     assert_eq!(later.spec.context_length, Some(7));
 }
 
+#[test]
+fn a_name_that_is_only_built_in_gives_way_to_a_model_that_runs_under_it_here() {
+    assert_eq!(Catalog::builtin().find("demo").unwrap().id.0, DEMO_ID);
+    let info = ModelInfo {
+        id: ModelId("mine".to_owned()),
+        provider_name: "mine".to_owned(),
+        aliases: vec!["demo".to_owned()],
+        owned_by: "me".to_owned(),
+        spec: ModelSpec::default(),
+    };
+    let local = LocalModels {
+        provider: "local".to_owned(),
+        tier: Tier::Demo,
+        models: vec![info],
+        since: Timestamp(0),
+    };
+    let catalog = Catalog::builtin().with_local(&[local]);
+    assert_eq!(catalog.find("demo").unwrap().id.0, "mine");
+}
+
 proptest! {
     #[test]
     fn lookup_is_as_plain_search_finds_it(
