@@ -30,6 +30,7 @@ use crate::body::discard;
 use crate::error::ApiError;
 use crate::listen::ServerConfig;
 use crate::quota;
+use crate::routing_headers;
 use origin::{is_listed, is_loopback_authority, is_loopback_origin};
 pub(crate) use presented::Refusal;
 
@@ -240,6 +241,7 @@ impl Auth {
 pub(crate) fn exposed_headers() -> Vec<HeaderName> {
     let mut names = vec![HeaderName::from_static("x-request-id"), RETRY_AFTER];
     names.extend(quota::HEADERS);
+    names.extend([routing_headers::DEPLOYMENT, routing_headers::ATTEMPTS]);
     names
 }
 
