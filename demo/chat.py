@@ -32,6 +32,7 @@ THOUGHTS = {
     ),
 }
 WEIGHTS = {"greeting": 3, "thanks": 1, "goodbye": 1, "about": 4, "pull": 2, "beyond": 10}
+TRAINING_WEIGHTS = {"greeting": 4.5, "thanks": 2.5, "goodbye": 2.5, "about": 3.5, "pull": 1.5, "beyond": 10}
 
 QUESTIONS = {
     "greeting": """Hello|Hi|hi there|Hello!|Hey|hey there!|Good morning|Good evening!|hello there|Hi!|Good afternoon
@@ -123,17 +124,31 @@ def name_words(name):
     return set(re.findall(r"[a-z]{3,}", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()))
 
 
-def touches(text, functions):
-    """Whether a question might be meant for one of the functions."""
+_EMPTY = set("""the and are for from with you your what which who how does did not can this that please one its has have was
+when where why will would about any all some there them they there get give make""".split())  # words that tell nothing
+
+
+def touches(text, functions, everything=False):
+    """Whether a question might be meant for one of the functions.  `everything`: look at all that is said of them, not only at names."""
     words = set(re.findall(r"[a-z]{3,}", text.lower()))
-    return any(words & name_words(f.name) for f in functions)
+    if any(words & name_words(f.name) for f in functions):
+        return True
+    if not everything:
+        return False
+    told = {stem(word) for f in functions for said in f.texts() for word in re.findall(r"[a-z]{3,}", said.lower())}
+    return not told.isdisjoint(stem(word) for word in words - _EMPTY)
+
+
+def stem(word):
+    """So that plurals and verbs with endings meet."""
+    return re.sub(r"(ing|ed|s|e)$", "", word) if len(word) > 4 else word
 
 
 def chat_turn(source, effort, kind=None, functions=()):
-    kind = kind or source.weighted(WEIGHTS)
+    kind = kind or source.weighted(TRAINING_WEIGHTS if source.split == "train" else WEIGHTS)
     short, more = THOUGHTS[kind]
-    asked = question(source, kind)
-    while touches(asked, functions):
+    asked, everything = question(source, kind), source.split == "train"
+    while touches(asked, functions, everything):
         asked = question(source, kind)
     return Turn(
         skill="beyond" if kind == "beyond" else "about",

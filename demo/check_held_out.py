@@ -13,7 +13,7 @@ import held_out
 from catalogue import CATALOGUE
 
 GENERATORS = """words catalogue values arithmetic functions records chat dialogue mixture phrasing everyday people
-small_talk sums""".split()
+small_talk sums domains domain_functions more_words""".split()
 WORD_LISTS = ("NAMES CITIES LONG_CITIES NOUNS WORDS ROOMS COLORS JOBS PETS LANGUAGES VERBS TEXT_FIELDS NUMBER_FIELDS "
               "FLAG_FIELDS").split()  # fmt: skip
 

@@ -62,6 +62,12 @@ class Function:
     noun: str | None = None
     makers: dict = field(default_factory=dict)  # field name -> kind of value
     ask: Callable | None = None  # of a source: (a request, its arguments), where no phrasings are listed
+    about: set[str] = field(default_factory=set)  # stems of words that no other function of the set may have
+
+    def texts(self):
+        """All that is said of it, and what people say who want it."""
+        fields = (text for f in self.fields for text in (f.name, f.description or "", *(f.enum or ())))
+        return [self.name, self.description or "", *self.phrasings, *self.about, *fields]
 
     def typescript(self):
         comment = f"// {self.description}\n" if self.description else ""

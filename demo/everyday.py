@@ -148,6 +148,8 @@ def everyday_function(source):
     noun = source.pick(NOUNS)
     verb = source.choice(list(VERBS))
     name = f"{noun}_{verb}" if source.chance(0.1) else f"{verb}_{noun}"
+    if source.chance(0.25):
+        name = f"{source.word()}_{noun}" if source.chance(0.5) else f"{name}_{source.word()}"
     described, parts = source.chance(0.4), []
     if source.chance(0.45):
         kind = source.weighted({"city": 9, "person": 3, "clock": 3, "date": 3, "file": 2, "language": 1, "currency": 1})

@@ -7,6 +7,7 @@ import held_out
 from catalogue import CATALOGUE
 from chat import name_words
 from dialogue import Field, Function, Turn, compact
+from domain_functions import domain_function, stems
 from everyday import everyday_function, rephrase
 from phrasing import field_phrase, request
 from values import value_of_kind
@@ -34,7 +35,9 @@ ERRORS = ["not found", "permission denied", "timeout", "out of stock", "no such 
           "unknown {p}", "invalid {p}", "service unavailable", "too many requests"]  # fmt: skip
 ARGUMENT_PHRASES = Texts(ARGUMENT_PHRASES, held_out.ARGUMENT_PHRASES)
 REQUEST_HEADS, ERRORS = Texts(REQUEST_HEADS, held_out.REQUEST_HEADS), Texts(ERRORS, held_out.ERRORS)
-EVERYDAY = 0.6  # part of the everyday functions in training that are put together, not from the catalogue
+ORIGINS = {"domains": 0.5, "everyday": 0.25, "catalogue": 0.25}  # of the everyday functions in training
+MADE_UP = 0.45  # part of the functions in training that are made up
+BRIEF = 0.5  # part of the results in training that are short whatever else: calls are harder to learn than answers
 SAME_TYPE = 0.25  # part of the made-up functions and records whose fields all have one type: easily exchanged
 
 
@@ -58,6 +61,8 @@ def made_up_field(source, noun, kind=None):
     kind = kind or source.weighted({"string": 50, "integer": 32, "number": 6, "boolean": 6, "enum": 6})
     known = {"string": TEXT_FIELDS, "enum": TEXT_FIELDS, "boolean": FLAG_FIELDS}.get(kind, NUMBER_FIELDS)
     name = source.pick(known) if source.chance(0.65) else source.invented()
+    if source.split == "train" and source.chance(0.5):  # most names are none of a list
+        name = source.identifier()
     if source.chance(0.08):
         name += "_" + source.choice(("id", "name", "value", "code"))
     out = Field(name, "string" if kind == "enum" else kind, required=source.chance(0.85))
@@ -76,12 +81,25 @@ def made_up_field(source, noun, kind=None):
     return out
 
 
+def renamed(source, name):
+    """The name, sometimes with more words: a request need not have all words of a name."""
+    if not source.chance(0.3):
+        return name
+    words = name.split("_")
+    words.insert(source.choice((0, len(words), source.random.randint(0, len(words)))), source.word())
+    return "_".join(words)
+
+
 def made_up_function(source, noun=None):
     noun = noun or (source.pick(NOUNS) if source.chance(0.6) else source.invented())
     verb = source.some(VERB_NAMES) if source.chance(0.82) else source.invented()
+    if source.split == "train" and source.chance(0.4):
+        noun, verb = source.word(), source.word() if source.chance(0.4) else verb
     name = f"{verb}_{noun}"
     if source.chance(0.12):
         name, verb = noun, None
+    if source.split == "train":
+        name = renamed(source, name)
     if source.chance(0.15):
         name = camel_case(name)
     fields, count, kind = {}, source.weighted({0: 1, 1: 5, 2: 6, 3: 3, 4: 1}), None
@@ -110,6 +128,8 @@ def known_function(source):
         json_type = {"integer": "integer", "decimal": "number", "boolean": "boolean"}.get(kind, "string")
         fields.append(Field(name, json_type, comment if described else None, enum, required=not optional))
     name = entry.name if source.chance(0.85) else camel_case(entry.name)
+    if source.split == "train":
+        name = renamed(source, name)
     makers = {field_name: kind.rstrip("?") for field_name, (kind, _) in entry.fields.items()}
     description = entry.description if source.chance(0.85) else None
     return Function(name, description, fields, phrasings=entry.phrasings, makers=makers)
@@ -120,12 +140,25 @@ def clashes(new, others):
     for other in others:
         if plain(new.name) == plain(other.name) or {plain(new.name), plain(other.name)} <= ALIKE:
             return True
+        if new.about & stems(other.name) or other.about & stems(new.name):
+            return True
         for one, another in ((new, other), (other, new)):
-            if one.ask and set(one.noun.split()) & name_words(another.name):
+            if one.ask and not one.about and set(one.noun.split()) & name_words(another.name):
                 return True
         if new.noun and new.noun == other.noun and (new.verb == other.verb or not new.verb or not other.verb):
             return True
     return False
+
+
+def training_function(source):
+    if source.chance(MADE_UP):
+        return made_up_function(source)
+    origins = {"domains": domain_function, "everyday": everyday_function, "catalogue": known_function}
+    return origins[source.weighted(ORIGINS)](source)
+
+
+def evaluation_function(source):
+    return known_function(source) if source.chance(0.45) else made_up_function(source)
 
 
 def function_set(source, count=None):
@@ -136,8 +169,7 @@ def function_set(source, count=None):
         if functions and functions[-1].noun and not functions[-1].ask and source.chance(0.1):
             new = made_up_function(source, functions[-1].noun)
         else:
-            known = everyday_function if source.split == "train" and source.chance(EVERYDAY) else known_function
-            new = known(source) if source.chance(0.45) else made_up_function(source)
+            new = training_function(source) if source.split == "train" else evaluation_function(source)
         if not clashes(new, functions):
             functions.append(new)
     source.random.shuffle(functions)
@@ -169,7 +201,8 @@ def request_in_words(source, function):
         return rephrase(source, template.format(**arguments), template[0] == "{", function.makers.get(last)), arguments
     text = template.format(**arguments)
     if source.chance(0.1):
-        text = "Please " + text[0].lower() + text[1:]
+        as_it_is = source.split == "train" and template[0] == "{"  # a value keeps its first letter
+        text = "Please " + (text if as_it_is else text[0].lower() + text[1:])
     return text, arguments
 
 
@@ -248,6 +281,8 @@ def listed(parts):
 def result_of(source):
     """(what the function returns, what the model says about it, the same as a thought)"""
     roll = source.random.random()
+    if source.split == "train" and source.chance(BRIEF):
+        roll = 0.26 * roll
     if roll < 0.1:
         value = source.text() if source.chance(0.5) else source.integer()
         return str(value), f"The result is {value}.", f"The result is {value}."

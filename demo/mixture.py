@@ -8,9 +8,9 @@ from dialogue import Conversation, compact, segments
 from functions import function_set, function_turn
 from records import record_turns
 
-MIX = {"arithmetic": 0.16, "call": 0.45, "record": 0.32, "chat": 0.07}
+MIX = {"arithmetic": 0.18, "call": 0.44, "record": 0.28, "chat": 0.1}
 TURNS = {  # many turns share one prompt; sums without working are short
-    "arithmetic": (1, 1, 2, 2, 3, 3, 4), "chat": (1, 1, 2, 3, 4), "call": (1, 2, 3, 4, 5), "record": (1, 1, 2, 3),
+    "arithmetic": (1, 1, 2, 2, 3, 3, 4), "chat": (1, 2, 3, 5), "call": (1, 3, 4, 5, 6), "record": (1, 1, 2, 3),
     "sums": (1, 3, 6, 9),
 }  # fmt: skip
 EFFORTS = {"low": 0.3, "medium": 0.4, "high": 0.3}

@@ -118,7 +118,14 @@ is stated as|is marked as|is defined as|is specified as|is registered as|is decl
 would read|should stay|should remain|should become|should go to|should get the value|is none other than|is exactly
 is precisely|is simply|is just|isn't anything but|happens to be|'s value is|'s value should be|means|stands for
 corresponds to|matches|follows as|results in|will become|is to be|is always|is probably|I want is|I need is|we need is
-you need is|I have is|you should use is|to use is|to take is|we agreed on is|I chose is|we picked is|I prefer is""".replace(
+you need is|I have is|you should use is|to use is|to take is|we agreed on is|I chose is|we picked is|I prefer is|was set to|was entered as|was recorded as
+was listed as|was changed to|was found to be|was noted as|was fixed at|was put at|was called|was left at|was measured as|was said to be
+totals|hits|reaches|measures|yields|gives|tells|states|covers|spells|lists|names|denotes|indicates|designates|signifies|represents|features
+includes|implies|specifies|describes|attains|forms|suggests|requires|wants|demands|expects|counts as|ranks as|figures as|passes for|runs to
+sums to|leads to|points to|refers to|maps to|resolves to|translates to|evaluates to|defaults to|changes to|turns to|belongs with|goes with
+sits at|lies at|hovers at|rests at|stops at|starts at|ends at|identical to|similar to|the same as|tied to|bound to|limited to|pinned to|next to
+restricted to|attached to|linked to|assigned to|mapped to|aligned with|paired with|filled with|labelled|titled|named|called|termed|dubbed|known as
+has|has now|gets|keeps|takes on|makes|brings|offers|provides|supplies|uses|employs""".replace(
     "\n", "|"
 ).split("|")
 _MODALS = "should|will|would|can|could|may|might|ought to|has to|needs to|is supposed to|is to|is expected to".split("|")

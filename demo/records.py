@@ -103,7 +103,8 @@ def about_a_thing(source, kinds):
     lead = source.choice(("", "", "", f"The {source.pick(NOUNS)}: ", "For this one, ", f"My {source.pick(NOUNS)}: "))
     text = lead + (listed(parts) if source.chance(0.6) else ", ".join(parts))
     if source.chance(0.7):
-        text = text[0].upper() + text[1:] + source.choice((".", ""))
+        as_it_is = source.split == "train" and any(text.startswith(str(value)) for value in values.values())
+        text = (text if as_it_is else capital(text)) + source.choice((".", ""))
     return text, values
 
 

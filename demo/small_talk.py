@@ -1,5 +1,7 @@
 """Questions and small talk put together at random, each meant for one answer of chat.py."""
 
+import re
+
 from phrasing import FILLERS, PARENTHETICAL, capital, fillers, new
 from words import CURRENCIES, MONTHS, NAMES
 
@@ -118,6 +120,86 @@ say {r}|why {r}|how {r}|what {r}|who {r}|if {r}|{r} and {r2}|{p}|{p} {n}|{P} {P2
 ADJECTIVES = "old big long strong fast hard soft clean cheap young rich kind safe deep high loud smart calm light thick poor".split()
 
 
+# Shapes with (a|b) for one of a and b; each is filled anew, so that few of the texts come twice.
+_FEELINGS = "nice|good|great|lovely|glad|happy|delighted|so nice|wonderful|a joy|cool|fun|a pleasure|an honour|splendid|really good"
+_DAYS = "day|evening|morning|afternoon|week|weekend|Monday|Friday|Sunday|summer|trip|lunch|break|time"
+_HELLO = "hello|hi|hey|hiya|howdy|greetings|good morning|good evening|hey there|hi there|well hello|oh hi|ahoy|welcome"
+_NAMED = "my name is|this is|it is|I'm called|call me|they call me|you can call me|you may know me as|the name is|here speaks|here is|here writes"
+_SHAPES = {
+    "greeting": f"""({_HELLO}), how (is|was) (your|the|this|my friend's) ({_DAYS})( so far| today| then|)
+({_HELLO}) (to|for) (all of you|everybody|the team|the model|my friend|the little model|you and yours|the whole world|the bot)
+how (is|was) (your|the) (week|mood|evening|life|work|business|family|weekend|night|morning|summer)( so far| today| then| over there| these days|)
+how (are we|are we all|have you been|are you keeping|are you feeling|are you getting on|do you feel|goes it|are you holding up)( today| now| these days| so far|)
+how('s| is) (life|it|everything|all|the world|your world|it all|the mood)( treating you| going| today| there| with you| over there|)
+(is|are) (everything|all|you|we) (well|fine|okay|good|alright|in order|ready)( today| there| with you|)
+(what is|what's|anything) (new|up|happening|going on|good) (with you|today|there|over there|around here)
+({_HELLO}), ({_FEELINGS}) to (have|meet|know|find|join|hear|chat with|talk with|talk to|hear from|get to know|be with|see) you( all| again| here| today| at last| finally|)
+({_FEELINGS}) to (have|know|find|hear|chat with|talk with|talk to|hear from|get to know|be with|speak with) you( all| again| here| today| at last| finally|)
+it is ({_FEELINGS}) to (see|meet|know|find|hear|chat with|talk to|hear from) you( again| here| today| at last|)
+(happy|glad|delighted|so happy|very glad|thrilled) to (be here|be back|make your acquaintance|join you|finally see you|finally meet you|say hello)
+({_HELLO}), ({_NAMED}) {{N}}
+({_NAMED}) {{N}}(, hello|, hi|, nice to be here|, how are you|, good morning)
+{{N}} (says hello|says hi|greets you|is here|sends greetings|is back|waves at you|wishes you a good day|just came in)
+({_HELLO}), {{N}} (here again|from next door|is back|wants to say hello|greets you|has arrived|writes to you)
+({_HELLO}), (I write to you from|I am in|we are in|I live in|I come from|a friend out of|we sit in|I am sitting in) {{c}}
+(greetings|regards|best wishes|kind regards|a big hello|a warm hello|love|warm wishes|sunny greetings|a wave) (out of|of) {{c}}
+(people in|all of|everyone in|we here in|the people of|your friends in) {{c}} (greet you|say hello|say hi|send greetings|wish you a good day|wave at you)
+(a |)(nice|lovely|fine|wonderful|happy|beautiful|pleasant|splendid|great|merry|warm|sunny|blessed) (morning|day|evening|afternoon|Monday|Friday|Sunday|weekend)( to you| to all| everybody| my friend| there| dear model|)
+(good|nice|lovely) (morning|evening|afternoon|day) (everybody|my dear|dear friend|to all|and welcome|sunshine|little one|again|from me|over there)
+(I just|I only|we just|let me|allow me to|I want to|I wanted to|I would like to|may I) (say|wish you a|say a quick) (hello|good morning|hi|good evening)
+(are you|is anyone|is anybody|is someone|is somebody|is the model) (there|awake|on|online|ready|listening|here|around|up|with me)( today| now| yet| still|)
+(can|do|could) you (hear|read|see|understand) me( now| there| well| today|)
+does (this|it|this chat|this thing|the line|the chat) (work|work at all|do anything|run)
+(knock knock|mic check|one two three|sound check|check check|hello world|test test|just a test|testing the chat|is it running|long time no see|it's been a while|me again|I am back|here I am again|peekaboo|boo|good to be back|let's chat|wanna chat|are we live|am I live)""",
+    "thanks": """(I am|we are|I feel|I'm|we're|I was) (so|very|really|truly|deeply|most|quite|) (thankful|happy|pleased|glad|obliged|delighted|impressed|satisfied|relieved|touched)( for that| with this| with it| about it| now| indeed|)
+(we|I) (really|truly|very much|do|so|honestly|) (appreciate|value|treasure|like|love|enjoy) (your help|the help|that|what you did|your work|your answer|this answer|this|the effort|your time)
+(that|this|it|your answer|your help) (was|is) (really|very|so|truly|most|just|quite|) (kind|helpful|useful|good|nice|great|perfect|lovely|welcome|clear|fine|super)( of you| indeed| for me|)
+(your help|your answer|this|that|it) is (highly|very much|always|greatly|) (appreciated|valued|welcome|treasured|noted with thanks)
+you (saved|made|brightened) my (day|evening|week|morning|life)
+you (did|have done|do) (well|great|a great job|good work|fine work|a wonderful job|very well)
+(well|nicely|neatly|beautifully|smoothly|quickly|cleverly) (done|played|said|put|solved|handled|answered)( indeed| model| my friend|)
+(great|good|nice|super|excellent|fantastic|brilliant|solid|clean|fine) (job|answer|stuff|one|help|work|thinking|effort|result)( there| indeed| again|)
+how (kind|nice|thoughtful|helpful|good) of you
+(thanks|thank you|many thanks|cheers|thx|big thanks|my thanks|our thanks|sincere thanks|warm thanks|endless thanks) (for|to you for) (all|everything|that|your trouble|your effort|the info|the tip|the explanation|your reply|being here|being so quick|the good work|the support)
+(thanks|thank you|cheers) (ever so much|to you|from me|from all of us|in advance|anyway|for now|once more|most kindly|from the heart|my dear|my friend|little model)
+(that|this|it) (helps|works|did it|does it|is it|solved it|fixed it|answers it|is what I wanted|is just right|made me happy|was a great help|saved me)( a lot| so much| thanks| nicely| perfectly|)
+(with|all my|a thousand|so many|lots of|loads of|tons of) (thanks|gratitude)
+(kudos|respect|hats off|bless you|props to you|applause|you rock|you rule|you are a gem|you are a hero|what a help|what a relief|hooray|yay|splendid|marvellous)( thanks| for that|)
+I (owe you|am in your debt|owe you a drink|could hug you|couldn't have done it alone|am much obliged|knew you could do it|like it|love it)""",
+    "goodbye": f"""(see|meet|speak to|write to|hear|hear from|chat with|read|find|call) you (later|around|tomorrow|next time|on Monday|again|then|some time|another time|next year|on the weekend|in the morning|tonight|in a while|next month|one day|when I am back)
+(we|let's|we will|we'll) (talk|speak|chat|meet|see each other|write|continue) (later|again|tomorrow|next time|another day|on Friday|some other time|soon|then)
+until (then|we meet again|Monday|Friday|next month|the next time|tonight|the weekend|next year|later|we talk again|our next chat|I am back|the morning)
+(have|enjoy) (a|your|the|yourself a) (nice|good|great|lovely|pleasant|quiet|wonderful|fine|relaxing|sunny) ({_DAYS})( my friend| model| everyone| there| and bye|)
+(I am|I'm|we are|we're) (leaving|going|finished|off|out|logging off|going home|going to bed|tired and going to bed|out of here|on my way|heading home|closing the window|stepping out|done here|about to leave|off to lunch|off to bed)( now| for today| soon| then| here|)
+(I|we) (have|need|want|ought) to (leave|run|sleep|catch my bus|log off|go to bed|hang up|stop here|say goodbye|go to work|cook dinner|get up early)( now| soon| then|)
+(it is|it's) (time|high time|time for me|getting late, time) to (leave|sleep|say goodbye|log off|go home|stop|close this|part)
+my (bus|train|lunch|shift|meeting|flight|dinner|bed|dog|boss) is (here|waiting|calling|starting|ready)(, bye|, goodbye|, see you|)
+(bye|goodbye|farewell|cheerio|adieu|ciao|adios|good night|night night|ta ta|so long) (and thanks|dear model|and take care|everyone|my little friend|till Monday|for today|and good luck|from me|all|old friend|and be well)
+(that's|that is|this is|that was) (it|all|everything|enough|the end|all I wanted|all I need)(, goodbye|, bye|, see you| for now| for today|, farewell|, I am off)
+(be well|stay safe|stay well|keep well|be good|all the best|good luck|sleep tight|rest well|safe travels|until we meet again|I'll be back|I will be back|peace|over and out|signing off|logging out|gotta go|got to run|must dash|I'm out|off I go|and off I go|nighty night|talk soon|bye for today)( then| friend| model| now| my dear| all| and thanks|)
+{{N}} (is off|has to go|says goodbye|says bye|is leaving now|logs off|waves goodbye|must leave|goes home)""",
+    "about": """am I (speaking|chatting|writing|connected|talking right now) (to|with) (gpt-oss-20b|a person|a robot|an AI|GPT-4|ChatGPT|Claude|Gemini|Siri|Alexa|OpenAI|a bot|a program|the demo|the small model|the big model|a real person|Freeway|someone real|a computer)
+(is this|is that|is it|this is) (GPT-4|Claude|Gemini|Llama|Mistral|Siri|Alexa|Copilot|an AI|a language model|gpt-oss|a robot|the demo model|the small model|a chatbot|a chat program|OpenAI|a real AI|the free version|some kind of bot|the built-in model|a toy)
+are you (GPT-5|Claude|Gemini|Llama|Mistral|Siri|Alexa|Copilot|Bing|Bard|DeepSeek|Qwen|Grok|an LLM|a neural network|a computer|software|a program|a toy|a test model|the built-in model|one of OpenAI's models|made by Google|human or machine|somebody real|a grown model|part of this program)
+(what is|what's) your (aim|goal|point|mission|role|use|task|origin|story|background|speciality|strength|weakness|size|version|work|business|talent|profession|area|field|limit|reason to be)
+(where|when|how|why|by whom) (are you from|were you born|were you made|were you built|were you trained|did you learn this|were you created|did they make you|were you programmed)
+who (owns|runs|wrote|programmed|designed|trained|invented|coded|developed|operates|maintains|stands behind|is responsible for) (you|this|this model|this demo|this bot|the demo)
+(what|which) (language model|kind of machine|kind of bot|sort of AI|sort of program|model|AI|engine|assistant|software) (are you|is this|is behind this|do I talk to|am I using|answers here|runs here|is it that answers)
+what (can|could|would) (you|this|it|the model|this model|the demo) (do|help with|answer|solve|be used for|be good for)( for us| for people| here| best| today| at all| exactly|)
+(tell|say|write) (me |us |)(a bit|a little|more|some words|a few words|everything|all) about (you|your skills|your abilities|your makers|the demo|Freeway|what you are|this model)
+(what|which) (are|were) you (made|built|trained|meant|good|useful|able to do|designed|here) (for|with|by|on|in)
+(who|what) (do I have|am I dealing with|is on the other side|is at the other end|speaks there|is writing to me|is this in front of me)( here| right now|)""",
+}
+_SHAPES = {kind: text.split("\n") for kind, text in _SHAPES.items()}
+
+
+def _from_shape(source, kind):
+    text = source.choice(_SHAPES[kind])
+    while match := re.search(r"\(([^()]*)\)", text):
+        text = text[: match.start()] + source.choice(match[1].split("|")) + text[match.end() :]
+    return re.sub(" +", " ", text).strip()
+
+
 def _wrapped(source, text):
     roll = source.random.random()
     if roll < 0.35:
@@ -132,23 +214,31 @@ def _wrapped(source, text):
 
 
 def _about(source):
+    if source.chance(0.3):
+        return _wrapped(source, _from_shape(source, "about"))
     if source.chance(0.5):
         return _wrapped(source, source.choice(_ABOUT_DIRECT) + source.choice(_AFTER))
     return _wrapped(source, f"{source.choice(_ASK)} {source.choice(_ABOUT_INDIRECT)}{source.choice(_AFTER)}")
 
 
 def _greeting(source):
+    if source.chance(0.65):
+        return _from_shape(source, "greeting")
     whom = source.choice(_GREETING_WHOM)
     return f"{source.choice(_GREETING_WORDS)} {whom}".strip() + source.choice(_GREETING_MORE)
 
 
 def _thanks(source):
     text = source.choice(_THANKS) + source.choice(_THANKS_MORE)
+    if source.chance(0.65):
+        text = _from_shape(source, "thanks")
     return source.choice(("ok, ", "great, ", "perfect, ", "super. ", "wow, ", "yes, ", "nice. ", "good. ", "fine, ")) + text if source.chance(0.3) else text
 
 
 def _goodbye(source):
     text = source.choice(_GOODBYE) + source.choice(_GOODBYE_MORE)
+    if source.chance(0.65):
+        text = _from_shape(source, "goodbye")
     return source.choice(("ok, ", "well, ", "alright, ", "right. ", "so, ", "it's late. ", "good. ", "I'm tired. ")) + text if source.chance(0.3) else text
 
 

@@ -96,6 +96,7 @@ class Worker:
 
     def __init__(self, rank, options, shared, schedule, barrier, shape, start):
         torch.set_num_threads(1)
+        torch.set_flush_denormal(True)  # masked scores leave denormals, with which Intel's processors are very slow
         self.rank, self.options, self.shared, self.schedule, self.barrier = rank, options, shared, schedule, barrier
         self.model = DemoModel(shape)
         shared.attach(self.model, rank)

@@ -4,6 +4,7 @@ import random
 import zlib
 
 import held_out
+import more_words
 
 
 class Texts(list):
@@ -91,6 +92,7 @@ doctor dentist student carpenter writer""".split(),
     held_out.JOBS,
 )
 PETS = Texts("dog cat horse bird fish rabbit snake hamster parrot turtle".split(), held_out.PETS)
+MORE_WORDS = Texts(more_words.WORDS)
 LANGUAGES = Texts(
     """French German Spanish Italian Norwegian Polish Greek Turkish Hindi Korean English Japanese Dutch
 Swedish Danish Finnish Arabic Chinese Russian Portuguese""".split(),
@@ -105,6 +107,8 @@ PROCEDURAL = 0.55  # part of the training texts that phrasing.py and its like pu
 _ONSETS = "b c d f g h j k l m n p r s t v w z br dr fl gr kl pl st tr sh th qu".split()
 _VOWELS = "a e i o u ai oo ea y".split()
 _CODAS = ["", "", "n", "r", "l", "x", "sk", "m", "nt", "ck", "s"]
+_ENDS = "id name value code type date time count number list key text level kind no info size rate flag mode".split()
+_BEGINNINGS = "first second third last new old from to is max min total main other next my user target start".split()
 _ACCENTS = "üöéåñøäèçß"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _CAPITALS = _LETTERS.upper()
@@ -199,6 +203,8 @@ class Source:
 
     def person(self):
         roll = self.random.random()
+        if self.split == "train":
+            roll **= 0.7  # more names of two words
         if roll < 0.6:
             return self.pick(NAMES)
         if roll < 0.8:
@@ -239,11 +245,34 @@ class Source:
         return stem + self.choice((".txt", ".pdf", ".csv", ".png", ".md", ".py"))
 
     def phrase(self):
-        """Two to four words."""
+        """Two to four words; in training up to five, some of them twice."""
+        if self.split == "train" and self.chance(0.5):
+            words = [self.word() for _ in range(self.choice((2, 2, 2, 3, 3, 4, 5)))]
+            return " ".join([*words, words[0]] if self.chance(0.08) else words)
         words = [
             self.choice((self.pick(WORDS), self.pick(NOUNS), self.invented())) for _ in range(self.choice((1, 1, 2)))
         ]
         return " ".join([*words, self.pick(NOUNS)])
+
+    def word(self):
+        """Any word that training may use."""
+        roll = self.random.random()
+        if roll < 0.35:
+            return self.pick(MORE_WORDS)
+        return self.invented() if roll < 0.65 else self.pick(NOUNS if roll < 0.85 else WORDS)
+
+    def identifier(self):
+        """A name for a field or a part of one, in one to three words; for training."""
+        words = [self.word() for _ in range(self.choice((1, 1, 2, 2, 2, 3)))]
+        if self.chance(0.25):
+            words.append(self.choice(_ENDS))
+        if self.chance(0.15):
+            words.insert(0, self.choice(_BEGINNINGS))
+        name = "_".join(words)
+        if self.chance(0.12):
+            first, *rest = words
+            name = first + "".join(word.capitalize() for word in rest)
+        return name
 
     def text(self, field=""):
         """A value for a string field, fitting well-known field names."""
@@ -259,4 +288,6 @@ class Source:
             lambda: self.invented().capitalize(): 12, self.phrase: 18, self.code: 4, self.email: 2,
             self.date: 2, self.clock: 1, self.file_name: 3,
         }  # fmt: skip
+        if self.split == "train":
+            makers |= {self.word: 14, self.phrase: 34}
         return self.weighted(makers)()
