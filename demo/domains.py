@@ -660,11 +660,11 @@ world_clock|time_difference|compare_times: Get the difference in time between tw
 
 open_app|launch_app|start_app|run_app: Open an application
 . app|name|application word The application
-(Open|Launch|Start) (the app |){app}/I want to use {app}/bring up {app}/go to {app}/fire up {app}
+(Open the app|Launch|Start the app) {app}/I want to use {app}/bring up {app}/go to {app}/fire up {app}
 
 close_app|quit_app|kill_process: Close an application
 . app|process|program word The application
-(Close|Quit|Kill|Stop) {app}/I don't need {app} any more/shut {app} down/{app} is too slow, end it/get rid of {app}
+(Close|Quit|Kill|Stop) {app}/nobody needs {app} open any more/shut {app} down/{app} is too slow, end it/get rid of {app}
 
 take_screenshot|screenshot|capture_screen: Take a picture of the screen
 . file|save_as|output file? Where to save it

@@ -175,7 +175,7 @@ until (then|we meet again|Monday|Friday|next month|the next time|tonight|the wee
 (it is|it's) (time|high time|time for me|getting late, time) to (leave|sleep|say goodbye|log off|go home|stop|close this|part)
 my (bus|train|lunch|shift|meeting|flight|dinner|bed|dog|boss) is (here|waiting|calling|starting|ready)(, bye|, goodbye|, see you|)
 (bye|goodbye|farewell|cheerio|adieu|ciao|adios|good night|night night|ta ta|so long) (and thanks|dear model|and take care|everyone|my little friend|till Monday|for today|and good luck|from me|all|old friend|and be well)
-(that's|that is|this is|that was) (it|all|everything|enough|the end|all I wanted|all I need)(, goodbye|, bye|, see you| for now| for today|, farewell|, I am off)
+(that's|this is|that was) (it|all|everything|enough|the end|all I wanted|all I need)(, goodbye|, bye|, see you| for now| for today|, farewell|, I am off)
 (be well|stay safe|stay well|keep well|be good|all the best|good luck|sleep tight|rest well|safe travels|until we meet again|I'll be back|I will be back|peace|over and out|signing off|logging out|gotta go|got to run|must dash|I'm out|off I go|and off I go|nighty night|talk soon|bye for today)( then| friend| model| now| my dear| all| and thanks|)
 {{N}} (is off|has to go|says goodbye|says bye|is leaving now|logs off|waves goodbye|must leave|goes home)""",
     "about": """am I (speaking|chatting|writing|connected|talking right now) (to|with) (gpt-oss-20b|a person|a robot|an AI|GPT-4|ChatGPT|Claude|Gemini|Siri|Alexa|OpenAI|a bot|a program|the demo|the small model|the big model|a real person|Freeway|someone real|a computer)
