@@ -124,7 +124,9 @@ fn run_together(model: &Model, plans: &[Plan]) -> Vec<Vec<Vec<f32>>> {
                 members.push((i, length));
             }
         }
-        if members.is_empty() && slots.iter().all(Option::is_none) && round > 0 {
+        // Not "nobody has a slot": at first all of them may sit out at once.
+        let done = |(plan, logits): (&Plan, &Vec<_>)| logits.len() == plan.tokens.len();
+        if members.is_empty() && plans.iter().zip(&logits).all(done) {
             break;
         }
         model.forward(&batch, &mut cache, &mut state).unwrap();
