@@ -1,7 +1,10 @@
 //! The headers that say how a request was routed.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use router::AttemptSummary;
+use axum::response::Response;
+use router::{AttemptSummary, QuotaState};
+
+use crate::quota;
 
 /// Who answers, `provider/name`.
 pub(crate) const DEPLOYMENT: HeaderName = HeaderName::from_static("x-freeway-deployment");
@@ -32,4 +35,22 @@ pub(crate) fn name_attempts(
     }
     let attempts: Vec<String> = trail.iter().map(AttemptSummary::to_text).collect();
     name(ATTEMPTS, &attempts.join(","));
+}
+
+/// What of an answer goes into the head of the response, once its stream is somebody else's.
+pub(crate) struct AnswerHead {
+    /// Who answers.
+    pub(crate) deployment: String,
+    /// Who was asked.
+    pub(crate) trail: Vec<AttemptSummary>,
+    /// What is left of the caller's quota.
+    pub(crate) quota: Option<QuotaState>,
+}
+
+impl AnswerHead {
+    /// The response with it.
+    pub(crate) fn on(&self, mut response: Response) -> Response {
+        name_attempts(response.headers_mut(), Some(&self.deployment), &self.trail);
+        quota::told(response, self.quota.as_ref())
+    }
 }

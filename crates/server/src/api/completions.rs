@@ -13,10 +13,9 @@ use router::provider::AnswerEvent;
 
 use crate::body::{json_response, raw_json_response};
 use crate::error::ApiError;
-use crate::quota::told;
 use crate::request_id::RequestId;
 use crate::routes::AppState;
-use crate::routing_headers::name_attempts;
+use crate::routing_headers::AnswerHead;
 use crate::sse;
 
 pub(crate) async fn create(
@@ -32,19 +31,19 @@ pub(crate) async fn create(
         .await?;
     let request = Arc::new(request);
     let mut answer = app.router.complete(&caller, request_id, &request).await?;
+    let head = AnswerHead {
+        deployment: answer.deployment,
+        trail: answer.trail,
+        quota: answer.quota,
+    };
     if request.is_stream() {
         let include_usage = request.includes_usage();
         let mut chunks =
             CompletionChunks::new(answer.id, answer.created, answer.model, include_usage);
         let write = move |event| chunks.write(event);
         let (keep_alive, stop) = (app.keep_alive, app.stop.clone());
-        let mut response = sse::response(answer.stream, write, keep_alive, stop);
-        name_attempts(
-            response.headers_mut(),
-            Some(&answer.deployment),
-            &answer.trail,
-        );
-        return Ok(told(response, answer.quota.as_ref()));
+        let response = sse::response(answer.stream, write, keep_alive, stop);
+        return Ok(head.on(response));
     }
     let mut completion = TextCompletion::default();
     let mut whole = None;
@@ -53,7 +52,7 @@ pub(crate) async fn create(
         event => completion.add(event),
     })
     .await?;
-    let mut response = match whole {
+    let response = match whole {
         Some(json) => raw_json_response(StatusCode::OK, json),
         None => {
             let with_logprobs = request.logprobs.is_some();
@@ -62,10 +61,5 @@ pub(crate) async fn create(
             json_response(StatusCode::OK, &json)
         }
     };
-    name_attempts(
-        response.headers_mut(),
-        Some(&answer.deployment),
-        &answer.trail,
-    );
-    Ok(told(response, answer.quota.as_ref()))
+    Ok(head.on(response))
 }
