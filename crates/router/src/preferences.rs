@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use store::KeySettings;
 
 use crate::error::shortened;
+use crate::reliability::Window;
 
 /// Models that a list of a key names at most.
 pub const MAX_LISTED_MODELS: usize = 50;
@@ -88,28 +89,6 @@ words! {
 }
 
 words! {
-    /// The time that statistics are made over, up to now.
-    TimeRange {
-        /// A quarter of an hour.
-        Minutes15 = "15m",
-        /// Half an hour.
-        Minutes30 = "30m",
-        /// An hour.
-        Hour = "1h",
-        /// Six hours.
-        Hours6 = "6h",
-        /// A day.
-        Day = "24h",
-        /// A week.
-        Week = "7d",
-        /// 30 days.
-        Days30 = "30d",
-        /// Since ever.
-        All = "all",
-    }
-}
-
-words! {
     /// Which hosts may read prompts.
     DataPolicy {
         /// Any.
@@ -132,7 +111,7 @@ pub struct Preferences {
     /// The error rate in percent up to which models are listed, 0 to 100.
     pub max_error_rate: Option<u8>,
     /// Over which time errors count.
-    pub time_range: Option<TimeRange>,
+    pub time_range: Option<Window>,
     /// Whether only reports of this key count.
     pub my_reports: Option<bool>,
     /// Ids of models that are neither listed nor asked. At most [`MAX_LISTED_MODELS`].
@@ -168,8 +147,8 @@ impl Preferences {
                 "topN" => preferences.top_n = reader.number(name, value, 1),
                 "maxErrorRate" => preferences.max_error_rate = reader.number(name, value, 0),
                 "timeRange" => {
-                    let choices = TimeRange::choices();
-                    preferences.time_range = reader.word(name, value, TimeRange::parse, &choices);
+                    let choices = Window::ALL.map(Window::as_str).join(", ");
+                    preferences.time_range = reader.word(name, value, Window::parse, &choices);
                 }
                 "myReports" => {
                     preferences.my_reports = value.as_bool();

@@ -61,9 +61,7 @@ pub fn list_params<'a>(get: impl Fn(&str) -> Option<&'a str>, saved: &Preference
         },
         window: match get("timeRange") {
             Some(word) => Window::parse(word).unwrap_or(DEFAULT_WINDOW),
-            None => saved_or_none.time_range.map_or(DEFAULT_WINDOW, |range| {
-                Window::parse(range.as_str()).unwrap_or(DEFAULT_WINDOW)
-            }),
+            None => saved_or_none.time_range.unwrap_or(DEFAULT_WINDOW),
         },
         is_own_reports: match get("myReports") {
             Some(word) => word == "true",
