@@ -211,6 +211,21 @@ impl Account {
         }
     }
 
+    /// Takes back what was counted by [`Account::take`] at `now` of a request that was not made.
+    pub fn give_back(&mut self, tokens: u64, now: Timestamp) {
+        for window in QuotaWindow::ALL {
+            let amount = match window.counts_tokens() {
+                true => tokens,
+                false => 1,
+            };
+            let state = &mut self.windows[window as usize];
+            // A window that has begun since does not hold it.
+            if state.start == window.start(now) {
+                state.used = state.used.saturating_sub(amount);
+            }
+        }
+    }
+
     /// Raises the count of a window to what others counted.
     pub fn raise(&mut self, window: QuotaWindow, used: u64, now: Timestamp) {
         let more = used.saturating_sub(self.used(window, now));
@@ -419,6 +434,18 @@ mod tests {
             account.answered();
             assert_eq!(account.admission(0, at(31)), QuotaAdmission::Open);
         }
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_counted() {
+        let mut account = openrouter();
+        let before = account.uses(at(5));
+        account.take(100, at(5));
+        account.give_back(100, at(5));
+        assert_eq!(account.uses(at(5)), before);
+        account.take(100, at(65));
+        account.give_back(100, at(5));
+        assert_eq!(account.used(QuotaWindow::RequestsPerMinute, at(65)), 1);
     }
 
     #[test]

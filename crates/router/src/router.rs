@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use store::{Counter, DeploymentKey, Resolution, Store, SumQuery, Timestamp};
 
 use crate::breaker::Admission;
@@ -226,6 +227,26 @@ impl Router {
             }
         }
         Ok(())
+    }
+
+    /// Asks those providers that tell what our accounts have left, and believes them: others may use
+    /// the same accounts. One that does not answer changes nothing.
+    pub async fn ask_quotas(&self) {
+        let asked = self
+            .hosts
+            .values()
+            .map(async |host| match host.provider.ask_quota().await {
+                Ok(reports) => {
+                    let (mut account, now) = (host.account(), now());
+                    for report in &reports {
+                        account.learn(report, now);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(provider = host.id(), %error, "it does not tell its quota");
+                }
+            });
+        join_all(asked).await;
     }
 
     /// Fills in how those did within the last day of whom nothing is known in memory: after a start,

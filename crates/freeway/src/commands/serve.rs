@@ -31,6 +31,8 @@ use crate::{UsageError, data_dir, hub_cache, providers, terminal};
 const NO_MODEL: &str = "none";
 /// How often the history of those of whom nothing is known in memory is looked up.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(300);
+/// How often providers that tell what our accounts have left are asked.
+const QUOTA_INTERVAL: Duration = Duration::from_secs(1800);
 /// How long the last records may take to be written.
 const RECORDER_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -217,7 +219,8 @@ impl Background {
     }
 }
 
-/// Routes by the newest catalogue, and by what the store says of how everybody did.
+/// Routes by the newest catalogue, by what the store says of how everybody did, and by what providers
+/// say of our accounts.
 fn follow(router: &Arc<Router>, syncer: Syncer) -> Background {
     let mut tasks = JoinSet::new();
     let mut catalogs = syncer.subscribe();
@@ -238,6 +241,13 @@ fn follow(router: &Arc<Router>, syncer: Syncer) -> Background {
                 tracing::warn!(%error, "the history of hosts cannot be read");
             }
             sleep(HEALTH_INTERVAL).await;
+        }
+    });
+    let own = Arc::clone(router);
+    tasks.spawn(async move {
+        loop {
+            own.ask_quotas().await;
+            sleep(QUOTA_INTERVAL).await;
         }
     });
     Background(tasks)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{Counter, Store, Take, Taken};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::asked::Asked;
 use super::attempt::{Attempt, AttemptSummary, counter_name};
@@ -92,7 +92,12 @@ pub(super) async fn run(
             if again.is_empty() {
                 break;
             }
-            sleep(pause.mul_f64(0.8 + 0.4 * random_unit())).await;
+            let own = pause.mul_f64(0.8 + 0.4 * random_unit());
+            let until = Instant::now() + own.max(chain.stated_pause());
+            if until >= chain.deadline {
+                break;
+            }
+            sleep_until(until).await;
             pause *= 2;
         }
         for route in std::mem::take(&mut again) {
@@ -227,6 +232,16 @@ impl Chain<'_> {
                 .is_none_or(|after| after.wait <= LONGEST_PAUSE)
         });
         by_chance.map(|(route, _)| Arc::clone(route)).collect()
+    }
+
+    /// The longest pause that those who are asked again have asked for.
+    fn stated_pause(&self) -> Duration {
+        let stated = self
+            .failed
+            .iter()
+            .filter_map(|(_, error)| error.retry_after());
+        let short = stated.filter(|wait| *wait <= LONGEST_PAUSE);
+        short.max().unwrap_or_default()
     }
 
     /// Why nobody answered.
@@ -368,7 +383,9 @@ async fn take_quota(store: &dyn Store, host: &Host, tokens: u64) -> bool {
             true
         }
         Ok(Ok(Taken::Refused { index, used })) => {
-            host.account().raise(windows[index], used, now);
+            let mut account = host.account();
+            account.give_back(tokens, now);
+            account.raise(windows[index], used, now);
             false
         }
         // Better a request too many than none at all.

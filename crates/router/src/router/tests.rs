@@ -18,7 +18,7 @@ use crate::error::{FailureKind, ProviderError, RetryAfter};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::provider::{
     AccountLimits, AnswerEvent, AnswerSource, AnswerStream, Delta, FinishReason, Progress,
-    ProviderId, Usage,
+    ProviderId, QuotaReport, Usage,
 };
 use crate::recorder::{KeepDays, RecorderTask};
 
@@ -41,6 +41,7 @@ struct FakeHost {
     models: Vec<ModelInfo>,
     acts: Mutex<VecDeque<Act>>,
     limits: AccountLimits,
+    quota: Vec<QuotaReport>,
     num_asked: AtomicUsize,
 }
 
@@ -147,6 +148,10 @@ impl Provider for FakeHost {
         self.limits
     }
 
+    async fn ask_quota(&self) -> Result<Vec<QuotaReport>, ProviderError> {
+        Ok(self.quota.clone())
+    }
+
     fn unavailable(&self) -> Option<String> {
         None
     }
@@ -173,6 +178,7 @@ fn host(id: &str, models: &[&str], acts: &[Act]) -> FakeHost {
         models: models.iter().map(info).collect(),
         acts: Mutex::new(acts.to_vec().into()),
         limits: AccountLimits::default(),
+        quota: Vec::new(),
         num_asked: AtomicUsize::new(0),
     }
 }
@@ -670,4 +676,55 @@ async fn a_new_catalogue_keeps_what_is_known_of_those_who_stay() {
     world.router.set_catalog(world.router.catalog());
     world.ask(M).await.unwrap();
     assert_eq!(world.num_asked(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_short_pause_gets_it_before_he_is_asked_again() {
+    let busy = Act::Fail(FailureKind::Unavailable, Some(2));
+    let world = World::new(vec![hosted("a", &[busy, Act::Say("a")])]).await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(world.ask(M).await.unwrap().0, "a");
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+}
+
+// In real time: a paused clock would run ahead of the store, which then is not waited for.
+#[tokio::test]
+async fn a_quota_that_other_servers_used_up_costs_nothing_of_the_others() {
+    let (tier, mut limited) = hosted("a", &[Act::Say("a")]);
+    limited.limits.requests_per_minute = Some(3);
+    limited.limits.requests_per_day = Some(10);
+    let world = World::new(vec![
+        (tier, limited),
+        (Tier::Local, host("local", &[M], &[Act::Say("l")])),
+    ])
+    .await;
+    let minute = QuotaWindow::RequestsPerMinute;
+    // Also in the next minute, should it begin meanwhile.
+    for start in [minute.start(now()), minute.end(now())] {
+        let name = counter_name("a", minute);
+        let used = [(Counter { name, start }, 3)];
+        world.store.raise_counters(&used).await.unwrap();
+    }
+    assert_eq!(world.ask(M).await.unwrap().0, "l");
+    assert_eq!(world.num_asked(), [0, 1]);
+    let metrics = world.router.metrics_text();
+    let line = "freeway_quota_remaining{gen_ai_provider_name=\"a\",window=\"requests_per_day\"} 10";
+    assert!(metrics.contains(line), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_provider_says_is_left_when_asked_is_believed() {
+    let (tier, mut told) = hosted("a", &[Act::Say("a")]);
+    told.quota = vec![QuotaReport {
+        window: QuotaWindow::RequestsPerDay,
+        limit: Some(50),
+        remaining: 0,
+        resets_in: None,
+    }];
+    let world = World::new(vec![(tier, told)]).await;
+    world.ask(M).await.unwrap();
+    world.router.ask_quotas().await;
+    let error = world.ask(M).await.err().unwrap();
+    assert_eq!(error.kind(), FailureKind::RateLimited);
+    assert_eq!(world.num_asked(), [1]);
 }
