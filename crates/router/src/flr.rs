@@ -116,15 +116,19 @@ pub fn coded_error_body(message: &str, code: &str, request_id: &str) -> Value {
 }
 
 /// A model as this API shows it.
-struct Shown<'a> {
-    model: &'a Model,
-    id: &'a str,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The name that is given out.
+    pub id: &'a str,
     /// What the one says whose name is given out, and what others say where it is silent.
-    spec: ModelSpec,
+    pub spec: ModelSpec,
 }
 
 impl<'a> Shown<'a> {
-    fn of(model: &'a Model) -> Self {
+    /// As it is shown.
+    pub fn of(model: &'a Model) -> Self {
         let here = at_openrouter(model);
         let spec = match here {
             None => model.spec.clone(),
@@ -137,11 +141,26 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn name(&self) -> &str {
+    /// Its name for people.
+    pub fn name(&self) -> &str {
         match self.spec.name.is_empty() {
             true => self.id,
             false => &self.spec.name,
         }
+    }
+
+    /// Whether each word of `text` is in its ids, its name or its description; case does not matter.
+    pub fn mentions(&self, text: &str) -> bool {
+        let own = [
+            self.id,
+            &self.model.id.0,
+            self.name(),
+            &self.spec.description,
+        ];
+        let own = own.map(str::to_lowercase);
+        text.to_lowercase()
+            .split_whitespace()
+            .all(|word| own.iter().any(|own| own.contains(word)))
     }
 
     fn context_length(&self) -> u64 {
@@ -181,6 +200,15 @@ fn is_listed(model: &Model) -> bool {
 /// Whether this machine, or one of its owner's, runs a model now.
 fn runs_here(model: &Model) -> bool {
     model.active().any(|one| one.tier != Tier::Hosted)
+}
+
+/// The models that are listed and that are wanted, in the order in which they are wanted.
+pub fn chosen<'a>(
+    catalog: &'a Catalog,
+    errors: &ErrorRates,
+    params: &ListParams,
+) -> Vec<Shown<'a>> {
+    params.choose(listed(catalog), errors)
 }
 
 /// The models that are listed.

@@ -117,6 +117,11 @@ impl ModelSpec {
         self.supported_parameters.iter().any(|one| one == parameter)
     }
 
+    /// Whether answers can be made to follow a schema.
+    pub fn follows_schemas(&self) -> bool {
+        self.supports("structured_outputs") || self.supports("response_format")
+    }
+
     /// Whether it can think before it speaks.
     pub fn reasons(&self) -> bool {
         self.reasoning.is_some()

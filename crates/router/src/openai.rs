@@ -10,6 +10,8 @@ mod error;
 mod json;
 mod logprobs;
 mod models;
+mod prompt;
+mod relayed;
 pub(crate) mod upstream;
 
 pub use chat_request::{
@@ -21,3 +23,5 @@ pub use chat_response::{ChatChunks, ChatCompletion};
 pub use completion::{CompletionChunks, CompletionPrompt, CompletionRequest, TextCompletion};
 pub use error::error_body;
 pub use models::{auto_json, model_json, models_json};
+pub use prompt::prompt_request;
+pub use relayed::RelayedReader;

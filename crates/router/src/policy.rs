@@ -288,7 +288,7 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
     if needs.images && is_hosted && !spec.takes_images() {
         return Some(Exclusion::NoImages);
     }
-    if needs.structured_output && lacks(&["structured_outputs", "response_format"]) {
+    if needs.structured_output && !spec.follows_schemas() && lacks(&[]) {
         return Some(Exclusion::NoStructuredOutput);
     }
     if needs.reasoning && !spec.reasons() && lacks(&["reasoning"]) {

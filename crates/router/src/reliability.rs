@@ -6,6 +6,7 @@
 
 pub mod feedback;
 pub mod series;
+pub mod times;
 mod window;
 
 use std::cmp::Ordering;

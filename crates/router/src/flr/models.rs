@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::errors::ErrorRates;
 use super::{
-    Freshness, ListParams, Shown, extend, listed, moment, percent, runs_here, spec_fields, text,
+    Freshness, ListParams, Shown, chosen, extend, moment, percent, runs_here, spec_fields, text,
 };
 use crate::catalog::Catalog;
 
@@ -16,7 +16,7 @@ pub fn ids_body(
     freshness: &Freshness,
     request_id: &str,
 ) -> Value {
-    let chosen = params.choose(listed(catalog), errors);
+    let chosen = chosen(catalog, errors, params);
     let ids: Vec<&str> = chosen.iter().map(|one| one.id).collect();
     let body = json!({ "ids": ids, "count": ids.len(), "requestId": request_id });
     with_meta(body, freshness)
@@ -29,7 +29,7 @@ pub fn full_body(
     params: &ListParams,
     freshness: &Freshness,
 ) -> Value {
-    let chosen = params.choose(listed(catalog), errors);
+    let chosen = chosen(catalog, errors, params);
     let models: Vec<Value> = chosen.iter().map(|one| model_json(one, errors)).collect();
     let mut counts = Map::new();
     for model in catalog.models() {
