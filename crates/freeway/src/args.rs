@@ -5,13 +5,23 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod routed;
+
+pub(crate) use routed::{FreeArgs, ModelsArgs, ModelsCommand, RouteArgs, SyncArgs};
+
 /// Run gpt-oss on your own machine, from one binary.
 #[derive(Debug, Parser)]
 #[command(
     name = "freeway",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  freeway chat \"What is 27 + 58?\"            ask the model on this machine
+  freeway sync && freeway models --free       which models others give for nothing?
+  freeway route \"What is 27 + 58?\"           ask whoever is likeliest to answer
+  freeway serve                               all of that as the OpenAI API"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -24,6 +34,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     Pull(PullArgs),
     Models(ModelsArgs),
+    Sync(SyncArgs),
+    Route(RouteArgs),
     Doctor(DoctorArgs),
     Score(ScoreArgs),
     Synth(SynthArgs),
@@ -191,14 +203,6 @@ pub(crate) struct PullArgs {
     #[arg(long, hide = true, env = "FREEWAY_PULL_STALL_MS", default_value_t = 30_000,
           value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub(crate) stall_ms: u64,
-}
-
-/// Show which models are here, how large they are and whether they fit into memory
-#[derive(Debug, Args)]
-pub(crate) struct ModelsArgs {
-    /// Print one JSON object instead of a table
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Look at this machine: what it has, how fast it can be, and what stands in the way

@@ -28,3 +28,19 @@ pub(crate) fn is_set() -> bool {
 pub(crate) fn clear() {
     INTERRUPTED.store(false, Ordering::SeqCst);
 }
+
+/// Completes at the first Ctrl-C or SIGTERM. The second one ends the program.
+pub(crate) fn signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let mut sender = Some(sender);
+    // With its feature `termination` the crate hears SIGTERM and SIGHUP as well.
+    ctrlc::set_handler(move || match sender.take() {
+        Some(sender) => drop(sender.send(())),
+        None => std::process::exit(EXIT_CODE.into()),
+    })
+    .context("cannot watch for signals")?;
+    Ok(async move {
+        // The handler lives as long as the program.
+        let _ = receiver.await;
+    })
+}

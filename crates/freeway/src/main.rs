@@ -17,12 +17,16 @@ mod hub_cache;
 mod input;
 mod interrupt;
 mod inventory;
+mod knowledge;
 mod known_models;
 mod local_model;
+mod local_target;
 mod machine;
+mod moments;
 mod providers;
 mod table;
 mod terminal;
+mod wiring;
 
 use std::io;
 use std::process::ExitCode;
@@ -49,6 +53,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Models(args) => commands::models::run(args),
+        Command::Sync(args) => commands::sync::run(args),
+        Command::Route(args) => commands::route::run(args),
         Command::Pull(args) => commands::pull::run(args),
         Command::Score(args) => commands::score::run(args),
         Command::Synth(args) => commands::synth::run(args),
@@ -60,7 +66,9 @@ fn main() -> ExitCode {
             // The reader (`| head`) has seen enough: that is not a failure.
             return ExitCode::SUCCESS;
         }
-        terminal::note(format_args!("error: {error:#}"));
+        // Hosts and their lists have a say in errors.
+        let error_text = table::printable_lines(&format!("error: {error:#}"));
+        terminal::note(error_text);
         ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
     })
 }

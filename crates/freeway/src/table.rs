@@ -33,13 +33,34 @@ pub(crate) fn render<const N: usize>(
 
 /// The text without what moves the cursor or reverses the writing.
 pub(crate) fn printable(text: &str) -> String {
-    let moves = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars()
-        .map(|c| if moves(c) { '\u{fffd}' } else { c })
-        .collect()
+    let clean = |c| if moves(c) { '\u{fffd}' } else { c };
+    text.chars().map(clean).collect()
+}
+
+/// The same of a text that may have several lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(printable).collect();
+    lines.join("\n")
+}
+
+/// JSON on one line in which what moves the cursor is written as its number: the same to whoever
+/// reads JSON, and nothing to a terminal.
+pub(crate) fn json_line(value: &serde_json::Value) -> String {
+    let mut line = String::new();
+    for c in value.to_string().chars() {
+        match moves(c) {
+            // In JSON on one line they stand within texts only, and all have four digits.
+            true => line.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
+/// Whether it moves the cursor or reverses the writing.
+fn moves(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -67,6 +88,23 @@ key_22  Ada's
 k       北京   expired
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn json_says_the_same_and_moves_nothing() {
+        let value = serde_json::json!({"a\u{7f}": "\u{9b}2J\n\x1b\u{202e}é\\u0041\""});
+        let line = json_line(&value);
+        assert!(!line.contains(moves), "{line:?}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read, value);
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(
+            printable_lines("a\x1b\r\nb\u{202e}"),
+            "a\u{fffd}\nb\u{fffd}"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod files;
 mod output;
-mod printer;
+pub(crate) mod printer;
 mod repl;
 mod session;
 

@@ -10,13 +10,15 @@ use store::{ApiKey, KeyId, KeyRecord, KeySettings, NewKey, Store, StoreError, Ti
 use time::OffsetDateTime;
 
 use crate::args::{KeySettingsArgs, KeysArgs, KeysCommand};
+use crate::moments::minute;
 use crate::terminal::note;
 use crate::{UsageError, data_dir, table};
-use view::minute;
 
 mod expiry;
 mod settings;
 mod view;
+
+pub(crate) use view::limits_text;
 
 /// Characters that the name of a key may have.
 const MAX_NAME_CHARS: usize = 100;

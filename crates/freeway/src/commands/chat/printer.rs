@@ -13,8 +13,10 @@ enum Section {
 /// Where the text goes and how it is dressed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
-    /// Dim the reasoning and keep control characters of the model from the terminal.
+    /// Keep control characters of the model from the terminal.
     pub(crate) terminal: bool,
+    /// Dim the reasoning.
+    pub(crate) dims: bool,
     /// Print the reasoning at all.
     pub(crate) reasoning: bool,
 }
@@ -24,7 +26,8 @@ impl Style {
     pub(crate) fn for_stdout(reasoning: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
-            terminal: io::stdout().is_terminal() && !plain,
+            terminal: io::stdout().is_terminal(),
+            dims: io::stdout().is_terminal() && !plain,
             reasoning,
         }
     }
@@ -93,7 +96,7 @@ impl<W: Write> Printer<W> {
                 .write_all(if self.at_line_start { b"\n" } else { b"\n\n" })?;
             self.at_line_start = true;
         }
-        if section == Section::Reasoning && self.style.terminal {
+        if section == Section::Reasoning && self.style.dims {
             self.out.write_all(DIM.as_bytes())?;
         }
         self.section = Some(section);
@@ -101,7 +104,7 @@ impl<W: Write> Printer<W> {
     }
 
     fn undress(&mut self) -> io::Result<()> {
-        if self.section == Some(Section::Reasoning) && self.style.terminal {
+        if self.section == Some(Section::Reasoning) && self.style.dims {
             self.out.write_all(NORMAL.as_bytes())?;
         }
         Ok(())
@@ -141,10 +144,12 @@ mod tests {
 
     const PIPE: Style = Style {
         terminal: false,
+        dims: false,
         reasoning: true,
     };
     const TERMINAL: Style = Style {
         terminal: true,
+        dims: true,
         reasoning: true,
     };
 
@@ -172,6 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn without_colours_a_terminal_is_still_kept_from_the_model() {
+        let style = Style {
+            dims: false,
+            ..TERMINAL
+        };
+        let text = print(style, |printer| {
+            printer.reasoning("think").unwrap();
+            printer.content("a\x1b[2J").unwrap();
+        });
+        assert_eq!(text, "think\n\na\u{fffd}[2J\n");
+    }
+
+    #[test]
     fn an_answer_cut_in_the_reasoning_leaves_the_terminal_as_it_was() {
         let text = print(TERMINAL, |printer| printer.reasoning("thi").unwrap());
         assert_eq!(text, "\x1b[2mthi\x1b[22m\n");
@@ -181,6 +199,7 @@ mod tests {
     fn hidden_reasoning_leaves_no_trace() {
         let style = Style {
             terminal: true,
+            dims: true,
             reasoning: false,
         };
         let text = print(style, |printer| {

@@ -237,6 +237,7 @@ mod tests {
             json: true,
             style: Style {
                 terminal: false,
+                dims: false,
                 reasoning: true,
             },
         };

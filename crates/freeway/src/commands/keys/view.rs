@@ -3,9 +3,8 @@
 use router::provider::QuotaWindow;
 use router::{Preferences, QuotaState, WindowUse};
 use store::{KeyQuota, KeyRecord, Timestamp};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
+
+use crate::moments::{minute, rfc3339};
 
 /// Everything of a key, for programs.
 pub(super) fn to_json(key: &KeyRecord, now: Timestamp) -> serde_json::Value {
@@ -41,37 +40,23 @@ pub(super) fn state(key: &KeyRecord, now: Timestamp) -> &'static str {
     }
 }
 
-/// A moment for people, to the minute.
-pub(super) fn minute(time: Timestamp) -> String {
-    shown(time, |time| {
-        let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
-        time.format(format).ok()
-    })
-}
-
-/// A moment for programs.
-fn rfc3339(time: Timestamp) -> String {
-    shown(time, |time| time.format(&Rfc3339).ok())
-}
-
-/// A moment that no calendar has is shown as the number it is.
-fn shown(time: Timestamp, format: impl Fn(OffsetDateTime) -> Option<String>) -> String {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0) * 1_000_000)
-        .ok()
-        .and_then(format)
-        .unwrap_or_else(|| time.0.to_string())
-}
-
 /// The limits of a key in a few words.
 pub(super) fn quota(quota: &KeyQuota) -> String {
     let limits = [
-        (quota.requests_per_minute, "requests/min"),
-        (quota.requests_per_day, "requests/day"),
-        (quota.tokens_per_minute, "tokens/min"),
-        (quota.tokens_per_day, "tokens/day"),
+        quota.requests_per_minute,
+        quota.requests_per_day,
+        quota.tokens_per_minute,
+        quota.tokens_per_day,
     ];
+    limits_text(limits.map(|limit| limit.map(u64::from)))
+}
+
+/// Limits in a few words: requests within a minute and a day, tokens within a minute and a day.
+pub(crate) fn limits_text(limits: [Option<u64>; 4]) -> String {
+    let units = ["requests/min", "requests/day", "tokens/min", "tokens/day"];
     let limits: Vec<_> = limits
         .into_iter()
+        .zip(units)
         .filter_map(|(limit, unit)| Some(format!("{} {unit}", limit?)))
         .collect();
     match limits.is_empty() {

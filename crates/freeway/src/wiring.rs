@@ -1,0 +1,106 @@
+//! What every command that routes sets up in the same way: the settings, the store, the router.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use router::recorder::{Recorder, RecorderTask};
+use router::sync::{SyncTarget, Syncer};
+use router::{Metrics, Router, RouterConfig};
+use store::Store;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::StoreArgs;
+use crate::config::{Config, LogFormat, LogSection};
+use crate::{UsageError, data_dir};
+
+/// How long the last records may take to be written.
+const RECORDER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The file, over which the flag and the variable of the store win.
+pub(crate) fn config(file: Option<&Path>, store: &StoreArgs) -> anyhow::Result<Config> {
+    let mut config = match file {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    if let Some(url) = store.url() {
+        url.clone_into(&mut config.store.url);
+    }
+    Ok(config)
+}
+
+/// Opens the store of the settings.
+pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let named = Some(config.store.url.as_str()).filter(|url| !url.is_empty());
+    data_dir::connect(&data_dir::store_url(named)?).await
+}
+
+/// The environment, as providers read it.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Starts the log, on standard error.
+pub(crate) fn start_log(config: &LogSection) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.level).map_err(|error| {
+        UsageError(format!(
+            "the log level {:?} means nothing ({error}); use error, warn, info, debug or trace",
+            config.level
+        ))
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    let started = match config.format {
+        LogFormat::Text => log.with_target(false).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
+}
+
+/// A router over these targets, and the task that writes down what becomes of requests. It knows no
+/// model until it is given a catalogue.
+pub(crate) async fn router(
+    targets: &[SyncTarget],
+    routing: RouterConfig,
+    store: &Arc<dyn Store>,
+    config: &Config,
+) -> (Arc<Router>, Records) {
+    let metrics = Arc::new(Metrics::default());
+    let keep = config.store.keep();
+    let (recorder, task) = Recorder::spawn(Arc::clone(store), Arc::clone(&metrics), keep);
+    let asked = targets.iter().map(|one| Arc::clone(&one.provider));
+    let router = Router::new(
+        asked.collect(),
+        routing,
+        Arc::clone(store),
+        recorder,
+        metrics,
+    );
+    if let Err(error) = router.remember_quotas().await {
+        tracing::error!(%error, "what was used of the quotas of the day is not known");
+    }
+    (Arc::new(router), Records(task))
+}
+
+/// The catalogue that the store keeps, with what runs here.
+pub(crate) fn take_catalog(router: &Router, syncer: &Syncer) {
+    let catalog = Arc::clone(&syncer.subscribe().borrow());
+    router.set_catalog(catalog);
+}
+
+/// Records that may still have to be written.
+pub(crate) struct Records(RecorderTask);
+
+impl Records {
+    /// Waits until they are, but not without end: whatever still holds the way to the store, such as a
+    /// prompt being rendered, is not waited for. Every [`Router`] has to be gone.
+    pub(crate) async fn finish(self) {
+        let finished = tokio::time::timeout(RECORDER_PATIENCE, self.0.finish());
+        if finished.await.is_err() {
+            tracing::warn!("some requests were not recorded");
+        }
+    }
+}
