@@ -18,9 +18,9 @@ pub(crate) use routed::{FreeArgs, ModelsArgs, ModelsCommand, RouteArgs, SyncArgs
     max_term_width = 100,
     after_help = "\
 Examples:
-  freeway chat \"What is 27 + 58?\"            ask the model on this machine
+  freeway chat \"What is 27 + 58?\"             ask the model on this machine
   freeway sync && freeway models --free       which models others give for nothing?
-  freeway route \"What is 27 + 58?\"           ask whoever is likeliest to answer
+  freeway route \"What is 27 + 58?\"            ask whoever is likeliest to answer
   freeway serve                               all of that as the OpenAI API"
 )]
 pub(crate) struct Cli {

@@ -141,6 +141,13 @@ impl<'a> Knowledge<'a> {
     }
 }
 
+/// What went wrong at a host without its name, for where that stands already.
+pub(crate) fn without_name<'a>(why: &'a str, host: &str) -> &'a str {
+    let rest = why.strip_prefix(host);
+    let rest = rest.and_then(|rest| rest.strip_prefix(": "));
+    rest.unwrap_or(why)
+}
+
 /// The hosts that offer a model now.
 pub(crate) fn hosts(model: &Model) -> BTreeSet<&str> {
     let hosted = model.active().filter(|one| one.tier == Tier::Hosted);

@@ -11,7 +11,7 @@ use router::sync::SyncTarget;
 use router::{ModelId, ModelInfo, ModelSpec};
 
 use crate::args::ModelArgs;
-use crate::config::{Config, LogFormat, ModelSection};
+use crate::config::{Config, ModelSection};
 use crate::hub_cache;
 use crate::local_model::ModelSource;
 
@@ -22,15 +22,16 @@ pub(crate) const NO_MODEL: &str = "none";
 const GPT_OSS_CREATED: i64 = 1_754_352_000;
 const DEMO_CREATED: i64 = 1_795_305_600;
 
-/// The engine of this machine with its model, if there is to be one.
-pub(crate) fn start(config: &Config) -> anyhow::Result<Option<SyncTarget>> {
+/// The engine of this machine with its model, if there is to be one. `is_announced` says whether to
+/// tell which one that is where none was named.
+pub(crate) fn start(config: &Config, is_announced: bool) -> anyhow::Result<Option<SyncTarget>> {
     let name = config.model.name.as_str();
     if name == NO_MODEL {
         return Ok(None);
     }
     let named = Some(name).filter(|name| !name.is_empty());
     let source = ModelSource::resolve(named, hub_cache::directory().as_deref())?;
-    if named.is_none() && config.log.format == LogFormat::Text {
+    if named.is_none() && is_announced {
         source.announce();
     }
     let (model, engine) = tokio::task::block_in_place(|| load(&source, &config.model))?;

@@ -81,7 +81,7 @@ async fn routed(
     let mut targets = providers::targets(config, &wiring::variable)?;
     let num_hosts = targets.len();
     let store = wiring::open_store(config).await?;
-    targets.extend(local_target::start(config)?);
+    targets.extend(local_target::start(config, false)?);
     let (router, records) = wiring::router(&targets, routing, &store, config).await;
     let syncer = Syncer::start(targets, Arc::clone(&store), sync).await;
     wiring::take_catalog(&router, &syncer);

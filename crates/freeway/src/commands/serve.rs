@@ -82,7 +82,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let access = access(config, &store).await?;
     let server = Server::bind(config.server.listen, limits).await?;
 
-    let local = local_target::start(config)?;
+    let local = local_target::start(config, config.log.format == LogFormat::Text)?;
     let what = what_answers(local.as_ref(), targets.len())?;
     targets.extend(local);
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::args::SyncArgs;
 use crate::config::Config;
+use crate::knowledge::without_name;
 use crate::terminal::{StatusLine, note};
 use crate::{providers, table, wiring};
 
@@ -110,17 +111,16 @@ fn print(report: &PassReport, is_json: bool, config: &Config) -> anyhow::Result<
 }
 
 fn row(name: &str, summary: &SyncSummary) -> [String; 7] {
-    let name = name.to_owned();
     if let Some(error) = &summary.error {
         let nothing = || "-".to_owned();
         return [
-            name,
+            name.to_owned(),
             nothing(),
             nothing(),
             nothing(),
             nothing(),
             nothing(),
-            format!("not observed: {error}"),
+            format!("not observed: {}", without_name(error, name)),
         ];
     }
     let state = match &summary.doubt {
@@ -128,7 +128,7 @@ fn row(name: &str, summary: &SyncSummary) -> [String; 7] {
         None => "read".to_owned(),
     };
     [
-        name,
+        name.to_owned(),
         summary.num_listed.to_string(),
         summary.appeared.len().to_string(),
         summary.returned.len().to_string(),
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn what_was_not_observed_has_no_numbers() {
         let failed = SyncSummary {
-            error: Some("nobody listens".to_owned()),
+            error: Some("x: nobody listens".to_owned()),
             ..SyncSummary::default()
         };
         let row = row("x", &failed);

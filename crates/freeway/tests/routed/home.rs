@@ -63,6 +63,10 @@ impl Home {
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_freeway"));
         command
             .args(args)
@@ -76,7 +80,7 @@ impl Home {
         for name in ["MODEL", "STORE"] {
             command.env(format!("FREEWAY_{name}"), "");
         }
-        command.output().unwrap()
+        command
     }
 
     /// What a command that succeeds prints as JSON.

@@ -1,5 +1,8 @@
 //! `freeway route`.
 
+use std::io::Read;
+use std::process::{Command, Stdio};
+
 use mock::{Answer, Behaviour};
 use serde_json::{Value, json};
 
@@ -161,6 +164,29 @@ fn what_goes_wrong_has_a_reason_and_a_code() {
     home.hosts[0].set(NAME, Behaviour::ErrorInStream);
     let output = home.run(&["route", "--model", MODEL, "x"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+}
+
+#[test]
+fn ctrl_c_ends_an_answer_and_that_is_the_callers_doing() {
+    let home = Home::synced();
+    home.hosts[0].set(NAME, Behaviour::HangInStream);
+    let mut command = home.command(&["route", "--model", MODEL, "Hello?"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It has begun: whatever comes first is a word of the answer.
+    let mut first = [0];
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut first).unwrap();
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let day = &home.json(&["models", "show", MODEL])["errors"]["24h"];
+    assert_eq!(day["by_others"], json!({"caller": 1}), "{day}");
+    assert_eq!(day["rate"], Value::Null, "{day}");
 }
 
 #[test]

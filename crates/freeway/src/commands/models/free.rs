@@ -11,7 +11,7 @@ use super::figures::{
     tokens,
 };
 use crate::args::FreeArgs;
-use crate::knowledge::{Knowledge, NUM_DAYS, hosts, told_times};
+use crate::knowledge::{Knowledge, NUM_DAYS, hosts, told_times, without_name};
 use crate::moments::{minute, rfc3339};
 use crate::{table, terminal};
 
@@ -56,7 +56,7 @@ pub(super) async fn text(
     }
     tell_age(knowledge, &freshness);
     if rows.is_empty() {
-        if !knowledge.syncs.is_empty() {
+        if freshness.updated_at.is_some() {
             terminal::note("(no model is like that)");
         }
         return Ok(String::new());
@@ -109,7 +109,7 @@ fn tell_age(knowledge: &Knowledge<'_>, freshness: &Freshness) {
         Some(_) => {}
     }
     for (provider, why) in knowledge.unread() {
-        let why = table::printable(why);
+        let why = table::printable(without_name(why, provider));
         terminal::note(format_args!(
             "({}: the last look did not succeed: {why})",
             table::printable(provider)
