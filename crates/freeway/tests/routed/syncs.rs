@@ -77,7 +77,6 @@ fn a_host_that_cannot_be_read_is_not_observed_and_loses_nothing() {
 fn while_another_process_looks_nothing_is_asked_and_nothing_written() {
     let home = Home::with(&["host"]);
     let _guard = home.runtime.enter();
-    std::fs::create_dir_all(home.file("x", "").replace("/x", "/freeway")).unwrap();
     let store = home
         .runtime
         .block_on(store::connect(&home.store_url()))
