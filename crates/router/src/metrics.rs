@@ -2,9 +2,12 @@
 //!
 //! Names are those of the OpenTelemetry conventions for generative AI where they have one. Labels
 //! take few values: operations, providers, models of the catalogue, kinds of failure; never
-//! anything that a client can make up.
+//! anything that a client can make up. A histogram is some twenty lines for each set of labels, so
+//! only the first so many models have histograms of their own.
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -48,6 +51,12 @@ const TOKEN_BUCKETS: [f64; 14] = [
     16_777_216.0,
     67_108_864.0,
 ];
+
+/// Models that have histograms of their own: those that are asked first. A catalogue may have more
+/// than a thousand, of which few are ever asked.
+const MAX_MODELS: usize = 100;
+/// What the histograms call all other models.
+const OTHER_MODEL: &str = "other";
 
 /// Who was asked for what.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -107,11 +116,47 @@ struct HttpLabels {
     status: u16,
 }
 
+/// The models that have histograms of their own.
+#[derive(Default)]
+struct ModelLabels(RwLock<HashSet<String>>);
+
+impl ModelLabels {
+    /// What the histograms call a model. Once it is known, that takes no more than a shared lock.
+    fn of<'a>(&self, model: &'a str) -> &'a str {
+        // Nobody was asked.
+        if model.is_empty() {
+            return model;
+        }
+        {
+            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if known.contains(model) {
+                return model;
+            }
+            if known.len() >= MAX_MODELS {
+                return OTHER_MODEL;
+            }
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // Others may have come in between.
+        if known.contains(model) {
+            return model;
+        }
+        if known.len() >= MAX_MODELS {
+            return OTHER_MODEL;
+        }
+        known.insert(model.to_owned());
+        model
+    }
+}
+
 type HistogramFamily<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Every counter of the program.
 pub struct Metrics {
     registry: Registry,
+    models: ModelLabels,
+    attempt_duration: HistogramFamily<OutcomeLabels>,
+    attempt_first_token: HistogramFamily<OperationLabels>,
     duration: HistogramFamily<OutcomeLabels>,
     first_token: HistogramFamily<OperationLabels>,
     per_token: HistogramFamily<OperationLabels>,
@@ -131,6 +176,10 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
+        let attempt_duration: HistogramFamily<OutcomeLabels> =
+            Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
+        let attempt_first_token: HistogramFamily<OperationLabels> =
+            Family::new_with_constructor(|| Histogram::new(FIRST_TOKEN_BUCKETS));
         let duration: HistogramFamily<OutcomeLabels> =
             Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
         let first_token: HistogramFamily<OperationLabels> =
@@ -149,6 +198,18 @@ impl Default for Metrics {
         let resident_bytes = Gauge::<i64>::default();
         let uptime = Gauge::<f64, AtomicU64>::default();
 
+        registry.register_with_unit(
+            "gen_ai_client_operation_duration",
+            "From the asking of a deployment to the end of its answer or its failure",
+            Unit::Seconds,
+            attempt_duration.clone(),
+        );
+        registry.register_with_unit(
+            "gen_ai_client_operation_time_to_first_chunk",
+            "From the asking of a deployment to the first token of its answer",
+            Unit::Seconds,
+            attempt_first_token.clone(),
+        );
         registry.register_with_unit(
             "gen_ai_server_request_duration",
             "From the arrival of a request to the end of its answer",
@@ -221,6 +282,9 @@ impl Default for Metrics {
         );
         Self {
             registry,
+            models: ModelLabels::default(),
+            attempt_duration,
+            attempt_first_token,
             duration,
             first_token,
             per_token,
@@ -249,6 +313,10 @@ impl Metrics {
         first_token: Option<Duration>,
         progress: Progress,
     ) {
+        let labels = &OperationLabels {
+            gen_ai_request_model: self.models.of(&labels.gen_ai_request_model).to_owned(),
+            ..labels.clone()
+        };
         let outcome = OutcomeLabels {
             gen_ai_operation_name: labels.gen_ai_operation_name,
             gen_ai_provider_name: labels.gen_ai_provider_name.clone(),
@@ -287,14 +355,43 @@ impl Metrics {
     }
 
     /// An attempt ended, well if there is no failure.
-    pub(crate) fn attempt(&self, provider: &str, model: &str, failure: Option<FailureKind>) {
+    pub(crate) fn attempt(
+        &self,
+        asked: &OperationLabels,
+        failure: Option<FailureKind>,
+        duration: Duration,
+        first_token: Option<Duration>,
+    ) {
+        let error_type = failure.map_or("", FailureKind::as_str);
         let labels = AttemptLabels {
-            gen_ai_provider_name: provider.to_owned(),
-            gen_ai_request_model: model.to_owned(),
-            error_type: failure.map_or("", FailureKind::as_str),
+            gen_ai_provider_name: asked.gen_ai_provider_name.clone(),
+            gen_ai_request_model: asked.gen_ai_request_model.clone(),
+            error_type,
             fault_domain: failure.map_or("", |kind| kind.fault_domain().as_str()),
         };
         self.attempts.get_or_create(&labels).inc();
+        let model = self.models.of(&asked.gen_ai_request_model);
+        let outcome = OutcomeLabels {
+            gen_ai_operation_name: asked.gen_ai_operation_name,
+            gen_ai_provider_name: labels.gen_ai_provider_name,
+            gen_ai_request_model: model.to_owned(),
+            error_type,
+        };
+        let seconds = duration.as_secs_f64();
+        self.attempt_duration
+            .get_or_create(&outcome)
+            .observe(seconds);
+        if let Some(first) = first_token {
+            let labels = OperationLabels {
+                gen_ai_operation_name: outcome.gen_ai_operation_name,
+                gen_ai_provider_name: outcome.gen_ai_provider_name,
+                gen_ai_request_model: outcome.gen_ai_request_model,
+            };
+            let first = first.as_secs_f64();
+            self.attempt_first_token
+                .get_or_create(&labels)
+                .observe(first);
+        }
     }
 
     /// What is left of a quota of our account.
@@ -369,4 +466,62 @@ fn resident_bytes() -> Option<i64> {
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     let kibibytes: i64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(metrics: &Metrics, model: &str, failure: Option<FailureKind>) {
+        let asked = OperationLabels {
+            gen_ai_operation_name: "chat",
+            gen_ai_provider_name: "a".to_owned(),
+            gen_ai_request_model: model.to_owned(),
+        };
+        let first_token = failure.is_none().then_some(Duration::from_millis(70));
+        metrics.attempt(&asked, failure, Duration::from_secs(2), first_token);
+    }
+
+    #[test]
+    fn an_attempt_is_timed_by_who_was_asked_and_how_it_ended() {
+        let metrics = Metrics::default();
+        attempt(&metrics, "m", None);
+        attempt(&metrics, "m", Some(FailureKind::RateLimited));
+        let text = metrics.to_text();
+        let labels = "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"a\",\
+                      gen_ai_request_model=\"m\"";
+        let duration = "gen_ai_client_operation_duration_seconds";
+        let first = "gen_ai_client_operation_time_to_first_chunk_seconds";
+        for line in [
+            format!("{duration}_sum{{{labels},error_type=\"\"}} 2.0"),
+            format!("{duration}_count{{{labels},error_type=\"rate_limited\"}} 1"),
+            // What failed had no first token.
+            format!("{first}_count{{{labels}}} 1"),
+            format!("{first}_bucket{{le=\"0.06\",{labels}}} 0"),
+            format!("{first}_bucket{{le=\"0.08\",{labels}}} 1"),
+        ] {
+            assert!(text.contains(&line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn histograms_call_the_models_beyond_the_limit_other_and_keep_those_they_know() {
+        let metrics = Metrics::default();
+        for number in 0..MAX_MODELS + 50 {
+            attempt(&metrics, &format!("m{number}"), None);
+        }
+        attempt(&metrics, "m0", None);
+        let text = metrics.to_text();
+        let name = "gen_ai_client_operation_duration_seconds_count";
+        let counts: Vec<_> = text.lines().filter(|line| line.starts_with(name)).collect();
+        assert_eq!(counts.len(), MAX_MODELS + 1);
+        let count_of = |model: &str| {
+            let label = format!("gen_ai_request_model=\"{model}\"");
+            let line = counts.iter().find(|line| line.contains(&label));
+            line.and_then(|line| line.rsplit(' ').next())
+                .map(str::to_owned)
+        };
+        assert_eq!(count_of("m0").as_deref(), Some("2"));
+        assert_eq!(count_of(OTHER_MODEL).as_deref(), Some("50"));
+    }
 }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use store::{AttemptRecord, Counter, Take};
 
 use super::table::Route;
+use super::watch::Watch;
 use crate::error::{FailureKind, RetryAfter, RouterError};
 use crate::health::Speed;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OperationLabels};
 use crate::provider::{Progress, QuotaWindow};
 use crate::recorder::{Recorder, now};
 
@@ -40,6 +41,7 @@ pub(super) struct Attempt {
     route: Arc<Route>,
     recorder: Recorder,
     metrics: Arc<Metrics>,
+    labels: OperationLabels,
     record: AttemptRecord,
     started: Instant,
     /// What was counted for its tokens before anybody knew.
@@ -52,7 +54,7 @@ impl Attempt {
         route: &Arc<Route>,
         recorder: &Recorder,
         metrics: &Arc<Metrics>,
-        request_id: &str,
+        watch: &Watch,
         number: usize,
         is_exploration: bool,
         reserved_tokens: u64,
@@ -61,8 +63,13 @@ impl Attempt {
             route: Arc::clone(route),
             recorder: recorder.clone(),
             metrics: Arc::clone(metrics),
+            labels: OperationLabels {
+                gen_ai_operation_name: watch.operation(),
+                gen_ai_provider_name: route.host.id().to_owned(),
+                gen_ai_request_model: route.model.0.clone(),
+            },
             record: AttemptRecord {
-                request_id: request_id.to_owned(),
+                request_id: watch.record.id.clone(),
                 number: u16::try_from(number).unwrap_or(u16::MAX),
                 model: route.model.0.clone(),
                 deployment: route.key.clone(),
@@ -133,7 +140,7 @@ impl Attempt {
         record.completion_tokens = small(usage.completion_tokens);
         record.reasoning_tokens = small(usage.reasoning_tokens);
         self.metrics
-            .attempt(self.route.host.id(), &self.route.model.0, failure);
+            .attempt(&self.labels, failure, duration, first_token);
         self.recorder.attempt(record.clone());
     }
 

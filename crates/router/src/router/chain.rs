@@ -145,12 +145,11 @@ impl Chain<'_> {
             route.health.gave_up();
             return Ok(None);
         }
-        let Watch { record, .. } = &*watch;
         let mut attempt = Attempt::begin(
             route,
             &self.router.recorder,
             &self.router.metrics,
-            &record.id,
+            watch,
             self.trail.len(),
             is_exploration,
             tokens,

@@ -72,6 +72,11 @@ impl Watch {
         }
     }
 
+    /// What is asked for: `chat` or another operation.
+    pub(super) fn operation(&self) -> &'static str {
+        self.labels.gen_ai_operation_name
+    }
+
     /// This deployment is asked now.
     pub(super) fn is_asked(&mut self, route: &Route) {
         self.record.deployment = Some(route.label.clone());
