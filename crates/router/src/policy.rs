@@ -279,19 +279,17 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
     }
     // A host that does not say what it supports is given the benefit of the doubt, except with
     // images: those that see them say so.
-    let lacks = |any_of: &[&str]| {
-        !spec.supported_parameters.is_empty() && !any_of.iter().any(|name| spec.supports(name))
-    };
-    if needs.tools && lacks(&["tools"]) {
+    let says_all = !spec.supported_parameters.is_empty();
+    if needs.tools && says_all && !spec.supports("tools") {
         return Some(Exclusion::NoTools);
     }
     if needs.images && is_hosted && !spec.takes_images() {
         return Some(Exclusion::NoImages);
     }
-    if needs.structured_output && !spec.follows_schemas() && lacks(&[]) {
+    if needs.structured_output && says_all && !spec.follows_schemas() {
         return Some(Exclusion::NoStructuredOutput);
     }
-    if needs.reasoning && !spec.reasons() && lacks(&["reasoning"]) {
+    if needs.reasoning && says_all && !spec.reasons() && !spec.supports("reasoning") {
         return Some(Exclusion::NoReasoning);
     }
     let is_private = candidate.tier != Tier::Hosted
