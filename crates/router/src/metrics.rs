@@ -5,12 +5,11 @@
 //! anything that a client can make up. A histogram is some twenty lines for each set of labels, so
 //! only the first so many models have histograms of their own.
 
-use std::collections::HashSet;
+mod labels;
+
 use std::sync::atomic::AtomicU64;
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,6 +20,12 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::breaker::Admission;
 use crate::error::FailureKind;
 use crate::provider::{Load, Progress, QuotaWindow};
+use labels::{
+    AttemptLabels, DeploymentLabels, HttpLabels, ModelLabels, OutcomeLabels, ProviderLabels,
+    QuotaLabels, TokenLabels,
+};
+
+pub(crate) use labels::OperationLabels;
 
 /// Bounds of the duration histograms, in seconds: those of the conventions.
 const DURATION_BUCKETS: [f64; 14] = [
@@ -51,103 +56,6 @@ const TOKEN_BUCKETS: [f64; 14] = [
     16_777_216.0,
     67_108_864.0,
 ];
-
-/// Models that have histograms of their own: those that are asked first. A catalogue may have more
-/// than a thousand, of which few are ever asked.
-const MAX_MODELS: usize = 100;
-/// What the histograms call all other models.
-const OTHER_MODEL: &str = "other";
-
-/// Who was asked for what.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct OperationLabels {
-    pub(crate) gen_ai_operation_name: &'static str,
-    pub(crate) gen_ai_provider_name: String,
-    pub(crate) gen_ai_request_model: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OutcomeLabels {
-    gen_ai_operation_name: &'static str,
-    gen_ai_provider_name: String,
-    gen_ai_request_model: String,
-    /// The kind of failure; empty for none.
-    error_type: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TokenLabels {
-    gen_ai_operation_name: &'static str,
-    gen_ai_provider_name: String,
-    gen_ai_request_model: String,
-    gen_ai_token_type: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ProviderLabels {
-    gen_ai_provider_name: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AttemptLabels {
-    gen_ai_provider_name: String,
-    gen_ai_request_model: String,
-    /// The kind of failure and whose it is; empty for none.
-    error_type: &'static str,
-    fault_domain: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct QuotaLabels {
-    gen_ai_provider_name: String,
-    window: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DeploymentLabels {
-    gen_ai_provider_name: String,
-    gen_ai_request_model: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct HttpLabels {
-    route: String,
-    method: String,
-    status: u16,
-}
-
-/// The models that have histograms of their own.
-#[derive(Default)]
-struct ModelLabels(RwLock<HashSet<String>>);
-
-impl ModelLabels {
-    /// What the histograms call a model. Once it is known, that takes no more than a shared lock.
-    fn of<'a>(&self, model: &'a str) -> &'a str {
-        // Nobody was asked.
-        if model.is_empty() {
-            return model;
-        }
-        {
-            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            if known.contains(model) {
-                return model;
-            }
-            if known.len() >= MAX_MODELS {
-                return OTHER_MODEL;
-            }
-        }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // Others may have come in between.
-        if known.contains(model) {
-            return model;
-        }
-        if known.len() >= MAX_MODELS {
-            return OTHER_MODEL;
-        }
-        known.insert(model.to_owned());
-        model
-    }
-}
 
 type HistogramFamily<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -469,59 +377,4 @@ fn resident_bytes() -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attempt(metrics: &Metrics, model: &str, failure: Option<FailureKind>) {
-        let asked = OperationLabels {
-            gen_ai_operation_name: "chat",
-            gen_ai_provider_name: "a".to_owned(),
-            gen_ai_request_model: model.to_owned(),
-        };
-        let first_token = failure.is_none().then_some(Duration::from_millis(70));
-        metrics.attempt(&asked, failure, Duration::from_secs(2), first_token);
-    }
-
-    #[test]
-    fn an_attempt_is_timed_by_who_was_asked_and_how_it_ended() {
-        let metrics = Metrics::default();
-        attempt(&metrics, "m", None);
-        attempt(&metrics, "m", Some(FailureKind::RateLimited));
-        let text = metrics.to_text();
-        let labels = "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"a\",\
-                      gen_ai_request_model=\"m\"";
-        let duration = "gen_ai_client_operation_duration_seconds";
-        let first = "gen_ai_client_operation_time_to_first_chunk_seconds";
-        for line in [
-            format!("{duration}_sum{{{labels},error_type=\"\"}} 2.0"),
-            format!("{duration}_count{{{labels},error_type=\"rate_limited\"}} 1"),
-            // What failed had no first token.
-            format!("{first}_count{{{labels}}} 1"),
-            format!("{first}_bucket{{le=\"0.06\",{labels}}} 0"),
-            format!("{first}_bucket{{le=\"0.08\",{labels}}} 1"),
-        ] {
-            assert!(text.contains(&line), "{line}\n{text}");
-        }
-    }
-
-    #[test]
-    fn histograms_call_the_models_beyond_the_limit_other_and_keep_those_they_know() {
-        let metrics = Metrics::default();
-        for number in 0..MAX_MODELS + 50 {
-            attempt(&metrics, &format!("m{number}"), None);
-        }
-        attempt(&metrics, "m0", None);
-        let text = metrics.to_text();
-        let name = "gen_ai_client_operation_duration_seconds_count";
-        let counts: Vec<_> = text.lines().filter(|line| line.starts_with(name)).collect();
-        assert_eq!(counts.len(), MAX_MODELS + 1);
-        let count_of = |model: &str| {
-            let label = format!("gen_ai_request_model=\"{model}\"");
-            let line = counts.iter().find(|line| line.contains(&label));
-            line.and_then(|line| line.rsplit(' ').next())
-                .map(str::to_owned)
-        };
-        assert_eq!(count_of("m0").as_deref(), Some("2"));
-        assert_eq!(count_of(OTHER_MODEL).as_deref(), Some("50"));
-    }
-}
+mod tests;
