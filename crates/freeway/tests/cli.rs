@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use output::{assert_success, stderr, stdout};
+use output::{assert_fails, assert_success, stderr, stdout};
 
 /// Runs `freeway` with an empty Hugging Face cache, so that the demo answers on any machine.
 fn freeway(args: &[&str], stdin: &str) -> Output {
@@ -27,20 +27,6 @@ fn freeway(args: &[&str], stdin: &str) -> Output {
     // A command that ends before it read its input closes the pipe: that is its right.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     child.wait_with_output().unwrap()
-}
-
-#[track_caller]
-fn assert_fails(output: &Output, code: i32, words: &[&str]) {
-    let message = stderr(output);
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    assert!(
-        output.stdout.is_empty(),
-        "an error belongs on stderr: {}",
-        stdout(output)
-    );
-    for word in words {
-        assert!(message.contains(word), "{word:?} is missing in: {message}");
-    }
 }
 
 fn json_of(output: &Output) -> Value {

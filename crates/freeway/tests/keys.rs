@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use output::{assert_success, stderr, stdout};
+use output::{assert_fails, assert_success, stderr, stdout};
 
 /// A home of its own, without keys.
 struct Home {
@@ -59,16 +59,6 @@ impl Home {
         let output = self.keys(&["list", "--json"]);
         assert_success(&output);
         serde_json::from_str(stdout(&output)).unwrap()
-    }
-}
-
-#[track_caller]
-fn assert_fails(output: &Output, code: i32, words: &[&str]) {
-    let message = stderr(output);
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    assert_eq!(stdout(output), "", "an error belongs on stderr");
-    for word in words {
-        assert!(message.contains(word), "{word:?} is missing in: {message}");
     }
 }
 

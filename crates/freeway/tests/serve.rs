@@ -1,6 +1,9 @@
 //! `freeway serve` through the binary: how it begins, answers with the real engine, and ends.
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
 
+#[path = "support/output.rs"]
+mod output;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -10,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use output::{assert_fails, assert_success, stdout};
 
 /// A home of its own: no keys, no models, no settings.
 struct Home(TempDir);
@@ -125,10 +130,6 @@ fn soon(is_so: impl Fn() -> bool) {
     }
 }
 
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[test]
 fn the_demo_answers_and_the_server_ends_in_good_order() {
     let home = Home::new();
@@ -153,23 +154,19 @@ fn other_machines_need_a_key_and_keys_work_at_once() {
         &["--listen", "[::]:0"],
         &["--require-key"],
     ] {
-        let output = home.refused(args);
-        assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(
-            stderr(&output).contains("freeway keys create"),
-            "{}",
-            stderr(&output)
-        );
+        assert_fails(&home.refused(args), 2, &["freeway keys create"]);
     }
     let created = home.freeway(&["keys", "create"]).output().unwrap();
-    let key = String::from_utf8(created.stdout).unwrap();
+    assert_success(&created);
+    let key = stdout(&created);
     let server = home.serve(&["--require-key"]);
     assert_eq!(server.ask("Hello", "").0, 401);
     let headers = format!("authorization: Bearer {}\r\n", key.trim());
     assert_eq!(server.ask("Hello", &headers).0, 200);
     // A key that is made while the server runs is known at once.
     let created = home.freeway(&["keys", "create"]).output().unwrap();
-    let key = String::from_utf8(created.stdout).unwrap();
+    assert_success(&created);
+    let key = stdout(&created);
     let headers = format!("authorization: Bearer {}\r\n", key.trim());
     assert_eq!(server.ask("Hello", &headers).0, 200);
     let (_, log) = server.end();
@@ -232,24 +229,11 @@ fn what_is_wrong_with_the_settings_is_said_before_a_model_is_loaded() {
         (&["--store", "mysql://x"], 2, "sqlite:"),
         (&["--log", "=="], 2, "log level"),
     ] {
-        let output = home.refused(args);
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{args:?}: {}",
-            stderr(&output)
-        );
-        assert!(
-            stderr(&output).contains(words),
-            "{args:?}: {}",
-            stderr(&output)
-        );
+        assert_fails(&home.refused(args), code, &[words]);
     }
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = home.refused(&["--listen", &address]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains(&address), "{}", stderr(&output));
+    assert_fails(&home.refused(&["--listen", &address]), 1, &[&address]);
 }
 
 #[test]

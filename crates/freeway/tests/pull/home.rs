@@ -137,9 +137,8 @@ pub(crate) fn names_in(directory: &Path) -> Vec<String> {
 /// Asserts that the last line on standard error has these words.
 #[track_caller]
 pub(crate) fn assert_fails(output: &Output, code: i32, words: &[&str]) {
+    crate::output::assert_fails(output, code, words);
     let text = stderr(output);
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    assert_eq!(stdout(output), "");
     let error = text.lines().last().unwrap_or_default();
     assert!(error.starts_with("error: "), "{text}");
     for word in words {

@@ -4,7 +4,7 @@ use mock::{Behaviour, CatalogueModel};
 use serde_json::{Value, json};
 
 use crate::home::{Home, model};
-use crate::output::{assert_success, stderr, stdout};
+use crate::output::{assert_fails, assert_success, stderr, stdout};
 
 #[test]
 fn the_catalogue_is_read_from_the_store_when_no_host_is_there_any_more() {
@@ -86,13 +86,7 @@ fn what_is_wrong_with_a_filter_is_said_with_what_would_be_right() {
         (&["models", "--free", "show", "x"], "one of the two"),
         (&["models", "--free", "--limit", "0"], "--limit"),
     ] {
-        let output = home.run(args);
-        assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(
-            stderr(&output).contains(words),
-            "{args:?}: {}",
-            stderr(&output)
-        );
+        assert_fails(&home.run(args), 2, &[words]);
     }
 }
 

@@ -7,7 +7,7 @@ use mock::{Answer, Behaviour};
 use serde_json::{Value, json};
 
 use crate::home::Home;
-use crate::output::{assert_success, stderr, stdout};
+use crate::output::{assert_fails, assert_success, stderr, stdout};
 
 const MODEL: &str = "openai/gpt-oss-20b";
 const NAME: &str = "openai/gpt-oss-20b:free";
@@ -139,28 +139,11 @@ fn what_goes_wrong_has_a_reason_and_a_code() {
             "there is no model",
         ),
     ] {
-        let output = home.run(args);
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{args:?}: {}",
-            stderr(&output)
-        );
-        assert!(
-            stderr(&output).contains(words),
-            "{args:?}: {}",
-            stderr(&output)
-        );
-        assert_eq!(stdout(&output), "");
+        assert_fails(&home.run(args), code, &[words]);
     }
     home.hosts[0].set(NAME, Behaviour::WantsMoney);
     let output = home.run(&["route", "--model", MODEL, "x"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("it wants money"),
-        "{}",
-        stderr(&output)
-    );
+    assert_fails(&output, 1, &["it wants money"]);
     home.hosts[0].set(NAME, Behaviour::ErrorInStream);
     let output = home.run(&["route", "--model", MODEL, "x"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

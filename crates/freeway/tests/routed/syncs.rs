@@ -4,7 +4,7 @@ use mock::{Behaviour, CatalogueModel};
 use serde_json::{Value, json};
 
 use crate::home::Home;
-use crate::output::{assert_success, stderr, stdout};
+use crate::output::{assert_fails, assert_success, stdout};
 
 fn provider<'a>(report: &'a Value, name: &str) -> &'a Value {
     let all = report["providers"].as_array().unwrap();
@@ -84,12 +84,7 @@ fn while_another_process_looks_nothing_is_asked_and_nothing_written() {
     let lock = home.runtime.block_on(store.try_lock("sync")).unwrap();
     assert!(lock.is_some());
     let output = home.run(&["sync"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("another process"),
-        "{}",
-        stderr(&output)
-    );
+    assert_fails(&output, 1, &["another process"]);
     assert_eq!(home.hosts[0].num_requests(), 0);
     drop(lock);
     assert_success(&home.run(&["sync"]));
@@ -99,10 +94,5 @@ fn while_another_process_looks_nothing_is_asked_and_nothing_written() {
 fn without_a_host_it_is_said_how_to_have_one() {
     let home = Home::with(&[]);
     let output = home.run(&["sync"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("OPENROUTER_API_KEY"),
-        "{}",
-        stderr(&output)
-    );
+    assert_fails(&output, 1, &["OPENROUTER_API_KEY"]);
 }
