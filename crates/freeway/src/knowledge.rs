@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use router::availability::{Availability, History, availability};
 use router::catalog::{Catalog, Deployment, Model, Tier};
-use router::flr::ErrorRates;
+use router::flr::{Cases, CasesOf, ErrorRates};
 use router::reliability::Window;
 use router::reliability::times::Times;
-use store::{
-    FeedbackQuery, Hour, MAX_ROWS, ProviderSync, Resolution, SpecChange, Store, StoreError,
-    SumQuery, Timestamp,
-};
+use store::{MAX_ROWS, ProviderSync, Resolution, SpecChange, Store, StoreError, Timestamp};
 
 /// Days over which availability is told.
 pub(crate) const NUM_DAYS: u32 = 30;
-const HOURS_A_DAY: i64 = 24;
 
 /// The catalogue, and what was seen of it.
 pub(crate) struct Knowledge<'a> {
@@ -72,40 +68,18 @@ impl<'a> Knowledge<'a> {
         model: Option<&Model>,
         window: Window,
     ) -> Result<ErrorRates, StoreError> {
-        let model = model.map(|model| model.id.0.clone());
-        let since = window.since(self.now);
-        let query = SumQuery {
-            since,
-            until: None,
-            model: model.clone(),
-            resolution: Resolution::Whole,
+        let of = CasesOf {
+            model: model.map(|model| &model.id),
+            reporter: None,
         };
-        let attempts = self.store.sum_attempts(&query).await?;
-        let query = FeedbackQuery {
-            since,
-            model,
-            key_id: None,
-        };
-        let reports = self.store.sum_feedback(&query, true).await?;
-        Ok(ErrorRates::new(&self.catalog, &attempts, &reports))
+        let cases = Cases::read(self.store, of, window, Resolution::Whole, self.now).await?;
+        Ok(cases.rates(&self.catalog))
     }
 
     /// What was seen of models on the last [`NUM_DAYS`] days; of one or of all.
     pub(crate) async fn history(&self, model: Option<&Model>) -> Result<History, StoreError> {
-        let id = model.map(|model| model.id.0.as_str());
-        let Hour(this_hour) = Hour::of(self.now);
-        let today = this_hour.div_euclid(HOURS_A_DAY);
-        let from = Hour((today + 1 - i64::from(NUM_DAYS)) * HOURS_A_DAY);
-        let until = Hour(this_hour + 1);
-        let observations = self.store.observations(id, from, until).await?;
-        let query = SumQuery {
-            since: Some(from.start()),
-            until: None,
-            model: id.map(str::to_owned),
-            resolution: Resolution::Hour,
-        };
-        let sums = self.store.sum_attempts(&query).await?;
-        Ok(History::new(&observations, &sums))
+        let model = model.map(|model| &model.id);
+        History::read(self.store, model, NUM_DAYS, self.now).await
     }
 
     /// On which of those days a model could be had.

@@ -7,6 +7,7 @@
 //! that a client that calls OpenRouter with it goes on working; this server takes either.
 
 mod availability;
+mod cases;
 mod errors;
 mod feedback;
 mod health;
@@ -21,6 +22,7 @@ use crate::catalog::{Catalog, Deployment, Model, Tier};
 use crate::model_info::{ModelKind, ModelSpec};
 
 pub use availability::{AvailabilityParams, BadDays, availability_body, availability_params};
+pub use cases::{Cases, CasesOf};
 pub use errors::{Attribution, ErrorRate, ErrorRates, Point};
 pub use feedback::{Feedback, FeedbackError, MAX_FEEDBACK_BYTES, parse_feedback};
 pub use health::{HealthParams, health_body, health_params};

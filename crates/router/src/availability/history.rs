@@ -2,9 +2,15 @@
 
 use std::collections::HashMap;
 
-use store::{DeploymentKey, Hour, Observation, OutcomeSum};
+use store::{
+    DeploymentKey, Hour, Observation, OutcomeSum, Resolution, Store, StoreError, SumQuery,
+    Timestamp,
+};
 
 use crate::error::FaultDomain;
+use crate::model_info::ModelId;
+
+const HOURS_A_DAY: i64 = 24;
 
 /// Everything that was seen of one deployment within an hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +34,30 @@ pub struct Sight {
 pub struct History(HashMap<DeploymentKey, HashMap<Hour, Sight>>);
 
 impl History {
+    /// Reads what is known of the last days up to now, of one model or of all.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn read(
+        store: &dyn Store,
+        model: Option<&ModelId>,
+        num_days: u32,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let id = model.map(|model| model.0.as_str());
+        let Hour(this_hour) = Hour::of(now);
+        let today = this_hour.div_euclid(HOURS_A_DAY);
+        let from = Hour((today + 1 - i64::from(num_days)) * HOURS_A_DAY);
+        let observations = store.observations(id, from, Hour(this_hour + 1)).await?;
+        let query = SumQuery {
+            since: Some(from.start()),
+            until: None,
+            model: id.map(str::to_owned),
+            resolution: Resolution::Hour,
+        };
+        Ok(Self::new(&observations, &store.sum_attempts(&query).await?))
+    }
+
     /// Puts together what was observed and what became of requests, the latter by the hour or finer.
     pub fn new(observations: &[Observation], sums: &[OutcomeSum]) -> Self {
         let mut history = Self::default();

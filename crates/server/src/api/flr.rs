@@ -3,7 +3,6 @@
 
 mod charts;
 mod feedback;
-mod found;
 mod lists;
 
 use std::sync::Arc;

@@ -11,23 +11,20 @@ use router::Caller;
 use router::Sort;
 use router::availability::History;
 use router::flr::{
-    AvailabilityParams, BadDays, ErrorRates, availability_body, availability_params,
-    coded_error_body, failures, health_body, health_params,
+    AvailabilityParams, BadDays, Cases, CasesOf, ErrorRates, availability_body,
+    availability_params, coded_error_body, failures, health_body, health_params,
 };
 use router::recorder::now;
 use router::reliability::Window;
 use serde_json::Value;
-use store::{Hour, Resolution, StoreError, SumQuery, Timestamp};
+use store::{Resolution, StoreError, Timestamp};
 
 use super::failed;
-use super::found::Cases;
 use crate::body::json_response;
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::request_id::RequestId;
 use crate::routes::AppState;
-
-const HOURS_A_DAY: i64 = 24;
 
 /// How often models fail, and when.
 pub(crate) async fn health(
@@ -38,14 +35,18 @@ pub(crate) async fn health(
     let query = Query::of(&uri);
     let params = health_params(|name| query.get(name));
     // Without a key nobody knows whose reports are meant.
-    let only = (params.is_own_reports && caller.key_id.is_some()).then_some(&caller);
+    let only = caller.key_id.as_ref().filter(|_| params.is_own_reports);
     let now = now();
     let failed = failed(failures::HEALTH);
     let resolution = params.window.resolution();
-    let cases = Cases::of(&app, only, params.window, resolution, now).await;
+    let of = CasesOf {
+        reporter: only,
+        ..CasesOf::default()
+    };
+    let cases = Cases::read(&*app.store, of, params.window, resolution, now).await;
     let cases = cases.map_err(&failed)?;
     let catalog = app.router.catalog();
-    let points = cases.points(&app, &catalog, only, params.window, now).await;
+    let points = cases.points(&*app.store, &catalog).await;
     let points = points.map_err(&failed)?;
     let body = health_body(&catalog, &cases.rates(&catalog), &points, &params, now);
     let cache = match only {
@@ -81,29 +82,18 @@ pub(crate) async fn availability(
 
 async fn availability_of(app: &AppState, params: &AvailabilityParams) -> Result<Value, StoreError> {
     let now = now();
-    let Hour(this_hour) = Hour::of(now);
-    let today = this_hour.div_euclid(HOURS_A_DAY);
-    let from = Hour((today + 1 - i64::from(params.num_days)) * HOURS_A_DAY);
-    let until = Hour(this_hour + 1);
-    let observations = app.store.observations(None, from, until).await?;
-    let query = SumQuery {
-        since: Some(from.start()),
-        until: None,
-        model: None,
-        resolution: Resolution::Hour,
-    };
-    let sums = app.store.sum_attempts(&query).await?;
+    let history = History::read(&*app.store, None, params.num_days, now).await?;
     let catalog = app.router.catalog();
     let errors = match params.sort {
         Sort::LeastIssues => rates(app, now).await?,
         _ => ErrorRates::default(),
     };
-    let history = History::new(&observations, &sums);
     Ok(availability_body(&catalog, &history, &errors, params, now))
 }
 
 async fn rates(app: &AppState, now: Timestamp) -> Result<ErrorRates, StoreError> {
-    let cases = Cases::of(app, None, Window::Week, Resolution::Whole, now).await?;
+    let of = CasesOf::default();
+    let cases = Cases::read(&*app.store, of, Window::Week, Resolution::Whole, now).await?;
     Ok(cases.rates(&app.router.catalog()))
 }
 

@@ -10,13 +10,14 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use router::Caller;
 use router::catalog::Catalog;
-use router::flr::{ErrorRates, Freshness, ListParams, failures, full_body, ids_body, list_params};
+use router::flr::{
+    Cases, CasesOf, ErrorRates, Freshness, ListParams, failures, full_body, ids_body, list_params,
+};
 use router::recorder::now;
 use serde_json::Value;
 use store::{RequestRecord, Resolution, StoreError, Timestamp};
 
 use super::failed;
-use super::found::{Cases, freshness};
 use crate::body::json_response;
 use crate::error::ApiError;
 use crate::query::Query;
@@ -113,8 +114,12 @@ async fn find(
 ) -> Result<Found, StoreError> {
     let query = Query::of(uri);
     let params = list_params(|name| query.get(name), &caller.preferences);
-    let only = params.is_own_reports.then_some(caller);
-    let cases = Cases::of(app, only, params.window, Resolution::Whole, now).await?;
+    // Without a key nobody knows whose reports are meant.
+    let of = CasesOf {
+        reporter: caller.key_id.as_ref().filter(|_| params.is_own_reports),
+        ..CasesOf::default()
+    };
+    let cases = Cases::read(&*app.store, of, params.window, Resolution::Whole, now).await?;
     let catalog = app.router.catalog();
     Ok(Found {
         errors: cases.rates(&catalog),
@@ -122,6 +127,13 @@ async fn find(
         catalog,
         params,
     })
+}
+
+/// How old the lists are that the catalogue was made of.
+async fn freshness(app: &AppState, now: Timestamp) -> Result<Freshness, StoreError> {
+    let mut syncs = app.store.syncs().await?;
+    syncs.retain(|sync| app.hosted_providers.contains(&sync.provider));
+    Ok(Freshness::of(&syncs, app.hosted_providers.len(), now))
 }
 
 fn record(caller: &Caller, id: String, started_at: Timestamp, started: Instant) -> RequestRecord {
