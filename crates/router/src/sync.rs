@@ -136,6 +136,17 @@ impl Syncer {
         self.catalog.subscribe()
     }
 
+    /// Whether there is a host that nobody ever looked at, so that the catalogue lacks what it has.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn has_unseen(&self) -> Result<bool, StoreError> {
+        let syncs = self.store.syncs().await?;
+        let is_seen = |id: &str| syncs.iter().any(|sync| sync.provider == id);
+        let mut hosted = self.targets.iter().filter(|one| one.tier == Tier::Hosted);
+        Ok(hosted.any(|one| !is_seen(&one.provider.id().0)))
+    }
+
     /// Keeps looking, for ever.
     pub async fn run(mut self) {
         let mut pass = Pass::Start;

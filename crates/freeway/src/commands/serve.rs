@@ -15,17 +15,21 @@ use time::Date;
 use time::macros::format_description;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::args::ServeArgs;
 use crate::config::{Config, LogFormat};
 use crate::local_target::{self, NO_MODEL};
 use crate::{UsageError, interrupt, providers, terminal, wiring};
 
+/// How long the start waits for the first look at hosts that nobody has looked at yet: until then
+/// there is no such model as theirs. One that hangs keeps those of others waiting no longer.
+const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the history of those of whom nothing is known in memory is looked up.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(300);
 /// How often providers that tell what our accounts have left are asked.
 const QUOTA_INTERVAL: Duration = Duration::from_secs(1800);
+
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let config = settings(&args)?;
     wiring::start_log(&config.log)?;
@@ -88,7 +92,11 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
 
     let (router, records) = wiring::router(&targets, routing, &store, config).await;
     let syncer = Syncer::start(targets, Arc::clone(&store), sync).await;
+    let (is_first_look, mut catalogs) = (syncer.has_unseen().await?, syncer.subscribe());
     let background = follow(&router, syncer);
+    if is_first_look && let Ok(Ok(())) = timeout(FIRST_LOOK_PATIENCE, catalogs.changed()).await {
+        router.set_catalog(Arc::clone(&catalogs.borrow_and_update()));
+    }
 
     let address = server.address();
     let ready = format!("{what} on http://{address}/v1; Ctrl-C ends it");
