@@ -48,5 +48,5 @@ pub use error::{
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, UseCase};
-pub use random_id::{random_id, random_unit};
+pub use random_id::{random_id, random_unit, request_id};
 pub use router::{AUTO, Answer, AttemptSummary, Router, RouterConfig, WatchedStream};

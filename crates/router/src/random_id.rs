@@ -22,6 +22,11 @@ pub fn random_id(prefix: &str) -> String {
     id
 }
 
+/// The name of a new request.
+pub fn request_id() -> String {
+    random_id("req_")
+}
+
 /// A random number from 0 to below 1.
 pub fn random_unit() -> f64 {
     let mut bytes = [0; 8];

@@ -15,7 +15,7 @@ pub(crate) struct RequestId(pub(crate) String);
 
 /// Gives every request a name and says it in the answer.
 pub(crate) async fn name(mut request: Request, next: Next) -> Response {
-    let id = router::random_id("req_");
+    let id = router::request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
     let mut response = next.run(request).instrument(span).await;

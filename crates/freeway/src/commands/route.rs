@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use router::openai::{ChatRequest, prompt_request};
 use router::sync::Syncer;
-use router::{Answer, Caller, Router, RouterError, random_id};
+use router::{Answer, Caller, Router, RouterError, request_id};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -23,9 +23,6 @@ use answer::Shower;
 
 mod answer;
 mod explained;
-
-/// With what the name of a request begins, as in the server.
-const REQUEST_PREFIX: &str = "req_";
 
 pub(crate) fn run(args: RouteArgs) -> anyhow::Result<ExitCode> {
     let mut config = wiring::config(args.settings.file(), &args.settings.store)?;
@@ -121,7 +118,7 @@ async fn ask(
 ) -> anyhow::Result<ExitCode> {
     let mut interrupted = std::pin::pin!(interrupt::signal()?);
     let caller = Caller::of_this_machine();
-    let asked = router.chat(&caller, random_id(REQUEST_PREFIX), request);
+    let asked = router.chat(&caller, request_id(), request);
     let answer = tokio::select! {
         answer = asked => answer,
         () = &mut interrupted => return Ok(ExitCode::from(interrupt::EXIT_CODE)),

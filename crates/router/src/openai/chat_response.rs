@@ -285,6 +285,15 @@ impl ChatCompletion {
         }
     }
 
+    /// The calls of the first choice so far: functions and their arguments.
+    pub fn calls(&self) -> impl Iterator<Item = (&str, &str)> {
+        let calls = self.choices.first().map(|choice| choice.calls.iter());
+        calls
+            .into_iter()
+            .flatten()
+            .map(|call| (&*call.name, &*call.arguments))
+    }
+
     /// The object. `with_logprobs` says whether they were asked for.
     pub fn into_json(self, id: &str, created: i64, model: &str, with_logprobs: bool) -> Value {
         let choices: Vec<Value> = self

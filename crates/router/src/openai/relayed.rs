@@ -2,6 +2,7 @@
 //! not their bytes.
 
 use super::upstream::{Choice, Chunk};
+use crate::provider::upstream::sse_events;
 use crate::provider::{AnswerEvent, Delta, FinishReason, Usage};
 
 /// Calls of one answer that are told apart; further ones are left out.
@@ -20,8 +21,8 @@ impl RelayedReader {
     /// What one or several whole `data: …` events say. What cannot be read says nothing.
     pub fn read(&mut self, events: &[u8]) -> Vec<AnswerEvent> {
         let mut read = Vec::new();
-        for event in data_of_events(events) {
-            if let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(&event) {
+        for event in sse_events(&String::from_utf8_lossy(events)) {
+            if let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(&event.data) {
                 self.usage = chunk.usage().or(self.usage);
                 for choice in chunk.choices().filter(|choice| choice.index == 0) {
                     self.read_choice(choice, &mut read);
@@ -91,30 +92,6 @@ impl RelayedReader {
             });
         }
     }
-}
-
-/// The data of each event: the values of its `data` lines, joined by line feeds.
-fn data_of_events(events: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(events);
-    let mut all = Vec::new();
-    let mut data: Option<String> = None;
-    for line in text.split('\n') {
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        if line.is_empty() {
-            all.extend(data.take());
-        } else if let Some(value) = line.strip_prefix("data:") {
-            let value = value.strip_prefix(' ').unwrap_or(value);
-            match &mut data {
-                Some(data) => {
-                    data.push('\n');
-                    data.push_str(value);
-                }
-                None => data = Some(value.to_owned()),
-            }
-        }
-    }
-    all.extend(data);
-    all
 }
 
 #[cfg(test)]

@@ -244,7 +244,7 @@ impl World {
             .unwrap()
             .extend(more.as_object().unwrap().clone());
         let request = Arc::new(ChatRequest::from_json(body.to_string().into()).unwrap());
-        let id = random_id("req_");
+        let id = crate::request_id();
         let mut answer = self.router.chat(&Caller::default(), id, &request).await?;
         let mut said = String::new();
         while let Some(event) = answer.stream.next().await {

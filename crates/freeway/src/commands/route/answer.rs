@@ -15,8 +15,6 @@ pub(super) struct Shower<W: Write> {
     printer: Option<Printer<W>>,
     reader: RelayedReader,
     completion: ChatCompletion,
-    /// The calls so far: functions and their arguments.
-    calls: Vec<(String, String)>,
     fault: Option<FailureKind>,
 }
 
@@ -26,7 +24,6 @@ impl<W: Write> Shower<W> {
             printer: style.map(|style| Printer::new(out, style)),
             reader: RelayedReader::default(),
             completion: ChatCompletion::default(),
-            calls: Vec::new(),
             fault: None,
         }
     }
@@ -53,19 +50,13 @@ impl<W: Write> Shower<W> {
         if let AnswerEvent::Delta {
             choice: 0, delta, ..
         } = &event
+            && let Some(printer) = &mut self.printer
         {
-            match (delta, &mut self.printer) {
-                (Delta::Reasoning(text), Some(printer)) => printer.reasoning(text)?,
-                (Delta::Content(text), Some(printer)) => printer.content(text)?,
-                (Delta::Reasoning(_) | Delta::Content(_), None) => {}
-                (Delta::CallStarted { name, .. }, _) => {
-                    self.calls.push((name.clone(), String::new()));
-                }
-                (Delta::CallArguments { index, text }, _) => {
-                    if let Some((_, arguments)) = self.calls.get_mut(*index as usize) {
-                        arguments.push_str(text);
-                    }
-                }
+            match delta {
+                Delta::Reasoning(text) => printer.reasoning(text)?,
+                Delta::Content(text) => printer.content(text)?,
+                // They are printed at the end.
+                Delta::CallStarted { .. } | Delta::CallArguments { .. } => {}
             }
         }
         self.completion.add(event);
@@ -77,7 +68,7 @@ impl<W: Write> Shower<W> {
         let Some(printer) = &mut self.printer else {
             return Ok(());
         };
-        for (name, arguments) in &self.calls {
+        for (name, arguments) in self.completion.calls() {
             printer.tool_call(name, arguments)?;
         }
         printer.finish()
