@@ -1,5 +1,5 @@
 # `make check` is what CI runs first on every change; the other targets need extra installs and say so.
-.PHONY: check fmt clippy docs test deny postgres parity sdk fuzz bench
+.PHONY: check fmt clippy docs test deny postgres parity sdk fuzz bench chaos
 
 check: test fmt clippy docs
 
@@ -44,6 +44,11 @@ fuzz:
 		RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; \
 	done
+
+# 10,000 requests at hosts that fail; what came of them goes into target/chaos.json.
+chaos:
+	CHAOS_REQUESTS=10000 CHAOS_RECORD=$(CURDIR)/target/chaos.json \
+		cargo test -p freeway --test routing chaos -- --nocapture
 
 # Operations per second of the kernels, against the memory bandwidth.
 bench:
