@@ -29,6 +29,7 @@ from words import Source
 
 WARMUP_STEPS = 30
 AVERAGE_EVERY, AVERAGE_KEEP = 5, 0.98
+MAX_SKIPPED = 20
 
 
 def arguments():
@@ -73,6 +74,7 @@ class Schedule:
     def __init__(self, options, fresh):
         self.options, self.fresh, self.begin = options, fresh, time.time()
         self.clock = torch.zeros(1).share_memory_()
+        self.finite = torch.ones(options.workers).share_memory_()  # of each worker, whether its gradients are
 
     def tick(self):
         self.clock[0] = (time.time() - self.begin) / (60 * self.options.minutes)
@@ -109,7 +111,7 @@ class Worker:
         seed = f"{options.seed} {self.step} {rank} {start.get('salt', '')}".rstrip()
         source = Source(seed, pieces=encoder.letter_tokens())
         self.packer = Packer(encoder, source, options.tokens, options.mix)
-        self.average, self.smooth = shared.masters.clone(), None
+        self.average, self.smooth, self.skipped = shared.masters.clone(), None, 0
 
     def run(self):
         while True:
@@ -119,9 +121,16 @@ class Worker:
             if self.schedule.done():
                 break
             loss, balance, learned = self.gradients()
+            self.schedule.finite[self.rank] = self.shared.gradients[self.rank].isfinite().all()
             self.barrier.wait()
-            self.optimizer.step(self.schedule.rate(self.step - self.first_step), self.schedule.quantized())
             self.step += 1
+            if not self.schedule.finite.all():  # one such step would spoil all weights, and the checkpoints after it
+                self.skipped += 1
+                if self.skipped > MAX_SKIPPED:
+                    raise RuntimeError(f"{self.skipped} steps without finite gradients: go on from {self.options.out}/last.pt with a lower rate")
+                continue
+            self.skipped = 0
+            self.optimizer.step(self.schedule.rate(self.step - 1 - self.first_step), self.schedule.quantized())
             if self.rank == 0:
                 self.follow(loss, balance, learned)
             if self.step % self.options.save_steps == 0:
