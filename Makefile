@@ -1,5 +1,5 @@
 # `make check` is what CI runs first on every change; the other targets need extra installs and say so.
-.PHONY: check fmt clippy docs test deny postgres parity sdk fuzz bench chaos
+.PHONY: check fmt clippy docs test deny postgres parity sdk fuzz bench chaos gateway
 
 check: test fmt clippy docs
 
@@ -53,3 +53,15 @@ chaos:
 # Operations per second of the kernels, against the memory bandwidth.
 bench:
 	cargo bench -p kernels
+
+# What a relayed request and a chunk cost, beside nginx, LiteLLM and Portkey; the record goes into
+# target/gateway/record.json. Needs: nginx, wrk, Python, Node with npm, a network, an idle machine
+gateway:
+	cargo build --release -p freeway -p mock
+	$(PYTHON) -m venv target/gateway/venv
+	target/gateway/venv/bin/pip install --quiet -r bench/gateway/requirements.txt
+	npm install --silent --no-save --prefix target/gateway @portkey-ai/gateway@1.15.2
+	rm -f target/gateway/history.db*
+	cargo bench -p store -- sqlite:$(CURDIR)/target/gateway/history.db
+	$(PYTHON) bench/gateway/run.py --history target/gateway/history.db \
+		--record target/gateway/record.json

@@ -1,12 +1,12 @@
-//! How fast a store is with a million attempts in it. `cargo bench -p store -- URL` with an empty
-//! store; without a URL it is a SQLite file in the temporary directory.
+//! How fast a store is with a million attempts of the last 30 days in it. `cargo bench -p store --
+//! URL` with an empty store, which keeps them; without a URL it is a SQLite file that is removed.
 #![expect(
     clippy::unwrap_used,
     reason = "a measurement may fail wherever it likes"
 )]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use store::{
     ApiKey, AttemptRecord, Counter, DeploymentKey, KeyId, KeySettings, NewKey, Resolution, Store,
@@ -21,7 +21,7 @@ const HOUR_MS: u64 = 3_600_000;
 const SPAN_MS: u64 = 30 * 24 * HOUR_MS;
 
 /// Attempts as they come: times go forward, request ids are random.
-fn attempt(number: u64) -> AttemptRecord {
+fn attempt(begin_ms: u64, number: u64) -> AttemptRecord {
     // A step that shares no divisor with 2^64 visits numbers in no visible order.
     let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let deployment = scattered >> 32;
@@ -31,10 +31,10 @@ fn attempt(number: u64) -> AttemptRecord {
         number: 0,
         model: format!("vendor/model-{}", deployment % (NUM_DEPLOYMENTS / 2)),
         deployment: DeploymentKey {
-            provider: "openrouter".to_owned(),
+            provider: "history".to_owned(),
             name: format!("vendor/model-{}:free", deployment % NUM_DEPLOYMENTS),
         },
-        started_at: Timestamp((number * SPAN_MS / NUM_ATTEMPTS) as i64),
+        started_at: Timestamp((begin_ms + number * SPAN_MS / NUM_ATTEMPTS) as i64),
         outcome: if is_ok { "ok" } else { "rate_limited" }.to_owned(),
         fault_domain: if is_ok { "" } else { "account" }.to_owned(),
         http_status: Some(200),
@@ -61,13 +61,13 @@ async fn time<F: Future<Output = usize>>(what: &str, num_runs: usize, run: impl 
     println!("{what}: median {median:.2?}, slowest {slowest:.2?} ({num_rows} rows)");
 }
 
-async fn fill(store: &Arc<dyn Store>) {
+async fn fill(store: &Arc<dyn Store>, begin_ms: u64) {
     let start = Instant::now();
     let mut last = start;
     let mut number = 0;
     while number < NUM_ATTEMPTS {
         let end = (number + BATCH_LEN).min(NUM_ATTEMPTS);
-        let batch: Vec<_> = (number..end).map(attempt).collect();
+        let batch: Vec<_> = (number..end).map(|n| attempt(begin_ms, n)).collect();
         store.insert_attempts(&batch).await.unwrap();
         number = end;
         if number.is_multiple_of(BATCH_LEN * 400) {
@@ -93,11 +93,15 @@ async fn measure(url: &str) {
         settings: KeySettings::default(),
     };
     store.create_key(key).await.unwrap();
-    fill(&store).await;
+    // On the hour, so that the ends of spans are known not to be.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let begin_ms = now.as_millis() as u64 / HOUR_MS * HOUR_MS - SPAN_MS;
+    let end_ms = begin_ms + SPAN_MS;
+    fill(&store, begin_ms).await;
     let query = |since_ms: u64, model: Option<&str>, resolution| SumQuery {
         // Not on the hour: both ends are summed from single attempts.
-        since: Some(Timestamp((SPAN_MS - since_ms + 1_234_567) as i64)),
-        until: Some(Timestamp((SPAN_MS - 1_234_567) as i64)),
+        since: Some(Timestamp((end_ms - since_ms + 1_234_567) as i64)),
+        until: Some(Timestamp((end_ms - 1_234_567) as i64)),
         model: model.map(str::to_owned),
         resolution,
     };
@@ -158,7 +162,9 @@ async fn measure(url: &str) {
         takes.len()
     })
     .await;
-    let again: Vec<_> = (0..BATCH_LEN).map(|i| attempt(i * 1_953)).collect();
+    let again: Vec<_> = (0..BATCH_LEN)
+        .map(|i| attempt(begin_ms, i * 1_953))
+        .collect();
     time("a batch of 512 sent again", 9, || async {
         store.insert_attempts(&again).await.unwrap();
         again.len()
