@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use router::recorder::{Recorder, RecorderTask};
 use router::sync::{SyncTarget, Syncer};
-use router::{Metrics, Router, RouterConfig};
+use router::{Accounts, Metrics, Router, RouterConfig};
 use store::Store;
 use tracing_subscriber::EnvFilter;
 
@@ -73,13 +73,13 @@ pub(crate) async fn router(
     let (recorder, task) = Recorder::spawn(Arc::clone(store), Arc::clone(&metrics), keep);
     let asked = targets.iter().map(|one| Arc::clone(&one.provider));
     let router = Router::new(
-        asked.collect(),
+        Accounts::new(asked),
         routing,
         Arc::clone(store),
         recorder,
         metrics,
     );
-    if let Err(error) = router.remember_quotas().await {
+    if let Err(error) = router.accounts().remember(&**store).await {
         tracing::error!(%error, "what was used of the quotas of the day is not known");
     }
     (Arc::new(router), Records(task))

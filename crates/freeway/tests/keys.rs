@@ -422,6 +422,40 @@ fn commands_that_run_at_once_all_succeed() {
 }
 
 #[test]
+fn of_changes_of_one_key_by_commands_that_run_at_once_none_is_lost() {
+    let home = Home::new();
+    let (_, id) = home.create(&[]);
+    let changes = [
+        &["--admin"][..],
+        &["--keep-content"],
+        &["--requests-per-minute", "1"],
+        &["--requests-per-day", "2"],
+        &["--tokens-per-minute", "3"],
+        &["--tokens-per-day", "4"],
+        &["--allow-model", "a/b"],
+    ];
+    let children = changes.map(|change| {
+        let mut command = home.command(&[&["set", &id], change].concat());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    });
+    for child in children {
+        assert_success(&child.wait_with_output().unwrap());
+    }
+    let key = &home.list()[0];
+    assert_eq!(key["is_admin"], true);
+    assert_eq!(key["keeps_content"], true);
+    let quota = json!({
+        "requests_per_minute": 1,
+        "requests_per_day": 2,
+        "tokens_per_minute": 3,
+        "tokens_per_day": 4,
+    });
+    assert_eq!(key["quota"], quota);
+    assert_eq!(key["preferences"], json!({"allowedModels": ["a/b"]}));
+}
+
+#[test]
 fn a_key_that_nobody_could_read_is_revoked() {
     let home = Home::new();
     let (reader, closed) = std::io::pipe().unwrap();

@@ -14,6 +14,7 @@
 //! all the way down to the engine.
 #![forbid(unsafe_code)]
 
+mod accounts;
 pub mod availability;
 pub mod breaker;
 mod caller;
@@ -38,6 +39,7 @@ pub mod reliability;
 mod router;
 pub mod sync;
 
+pub use accounts::Accounts;
 pub use caller::Caller;
 pub use caller_quota::{
     AdmitError, CallerQuota, QuotaExceeded, QuotaState, REPORTS_PER_MINUTE, WindowUse, settlement,

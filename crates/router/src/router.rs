@@ -16,9 +16,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use store::{Counter, DeploymentKey, Resolution, Store, SumQuery, Timestamp};
+use store::{DeploymentKey, Resolution, Store, SumQuery, Timestamp};
 
+use crate::accounts::Accounts;
 use crate::breaker::Admission;
 use crate::caller::Caller;
 use crate::caller_quota::{CallerQuota, QuotaState};
@@ -27,15 +27,14 @@ use crate::error::{FaultDomain, RouterError};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::openai::{ChatRequest, CompletionRequest};
-use crate::provider::{Provider, QuotaWindow};
+use crate::provider::Provider;
 use crate::quota::QuotaAdmission;
 use crate::random_id::random_id;
 use crate::recorder::{Recorder, now};
 use crate::reliability;
 use asked::Asked;
-use attempt::counter_name;
 use chain::Begun;
-use table::{Host, Table};
+use table::Table;
 use watch::Watch;
 
 pub use attempt::AttemptSummary;
@@ -86,7 +85,7 @@ pub struct Answer {
 
 /// The router.
 pub struct Router {
-    hosts: HashMap<String, Arc<Host>>,
+    accounts: Accounts,
     health: Mutex<HashMap<DeploymentKey, Arc<Health>>>,
     table: RwLock<Arc<Table>>,
     caller_quota: CallerQuota,
@@ -97,22 +96,18 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router over these providers. It knows no model until [`Router::set_catalog`].
+    /// A router over the providers of these accounts. It knows no model until
+    /// [`Router::set_catalog`].
     pub fn new(
-        providers: Vec<Arc<dyn Provider>>,
+        accounts: Accounts,
         config: RouterConfig,
         store: Arc<dyn Store>,
         recorder: Recorder,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let hosts = providers.into_iter().map(|provider| {
-            let host = Host::new(provider);
-            (host.id().to_owned(), Arc::new(host))
-        });
-        let hosts: HashMap<_, _> = hosts.collect();
-        let table = Table::new(Arc::default(), &hosts, &mut HashMap::new());
+        let table = Table::new(Arc::default(), &accounts, &mut HashMap::new());
         Self {
-            hosts,
+            accounts,
             health: Mutex::default(),
             table: RwLock::new(Arc::new(table)),
             caller_quota: CallerQuota::new(Arc::clone(&store)),
@@ -126,7 +121,7 @@ impl Router {
     /// Routes by this catalogue from now on. Requests under way go on with the one before.
     pub fn set_catalog(&self, catalog: Arc<Catalog>) {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = Arc::new(Table::new(catalog, &self.hosts, &mut health));
+        let table = Arc::new(Table::new(catalog, &self.accounts, &mut health));
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
     }
 
@@ -138,12 +133,17 @@ impl Router {
     /// The providers, by id.
     pub fn providers(&self) -> Vec<Arc<dyn Provider>> {
         let mut all: Vec<_> = self
-            .hosts
-            .values()
+            .accounts
+            .hosts()
             .map(|host| Arc::clone(&host.provider))
             .collect();
         all.sort_by(|a, b| a.id().0.cmp(&b.id().0));
         all
+    }
+
+    /// The accounts at them.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     fn table(&self) -> Arc<Table> {
@@ -179,7 +179,7 @@ impl Router {
     pub fn degraded(&self) -> Vec<String> {
         let now = now();
         let mut told = Vec::new();
-        for host in self.hosts.values() {
+        for host in self.accounts.hosts() {
             match host.account().admission(0, now) {
                 QuotaAdmission::Open => {}
                 QuotaAdmission::UsedUp { window, .. } => {
@@ -198,55 +198,6 @@ impl Router {
         }
         told.sort();
         told
-    }
-
-    /// Fills in what the store remembers of our accounts' use in the windows under way, so that a
-    /// restart does not forget the day.
-    ///
-    /// # Errors
-    /// If the store fails; nothing is filled in then.
-    pub async fn remember_quotas(&self) -> Result<(), store::StoreError> {
-        let now = now();
-        let (mut counters, mut places) = (Vec::new(), Vec::new());
-        for host in self.hosts.values() {
-            for window in QuotaWindow::ALL {
-                counters.push(Counter {
-                    name: counter_name(host.id(), window),
-                    start: window.start(now),
-                });
-                places.push((host, window));
-            }
-        }
-        for (chunk, places) in counters
-            .chunks(store::MAX_ROWS)
-            .zip(places.chunks(store::MAX_ROWS))
-        {
-            let used = self.store.counters(chunk).await?;
-            for (&(host, window), used) in places.iter().zip(used) {
-                host.account().raise(window, used, now);
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks those providers that tell what our accounts have left, and believes them: others may use
-    /// the same accounts. One that does not answer changes nothing.
-    pub async fn ask_quotas(&self) {
-        let asked = self
-            .hosts
-            .values()
-            .map(async |host| match host.provider.ask_quota().await {
-                Ok(reports) => {
-                    let (mut account, now) = (host.account(), now());
-                    for report in &reports {
-                        account.learn(report, now);
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!(provider = host.id(), %error, "it does not tell its quota");
-                }
-            });
-        join_all(asked).await;
     }
 
     /// Fills in how those did within the last day of whom nothing is known in memory: after a start,
@@ -307,7 +258,7 @@ impl Router {
     /// Everything that can be counted, in the text form that Prometheus reads.
     pub fn metrics_text(&self) -> String {
         let now = now();
-        for host in self.hosts.values() {
+        for host in self.accounts.hosts() {
             if let Some(load) = host.provider.load() {
                 self.metrics.load(host.id(), load);
             }

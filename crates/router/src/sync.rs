@@ -19,6 +19,7 @@ use store::{
 };
 use tokio::sync::watch;
 
+use crate::accounts::Accounts;
 use crate::catalog::{Catalog, LocalModels, Tier};
 use crate::error::shortened;
 use crate::provider::Provider;
@@ -26,7 +27,7 @@ use crate::recorder::now;
 
 pub use look::look;
 pub use plan::{Look, Plan, SyncSummary, plan_update};
-pub use probe::{choose_probes, probe};
+pub use probe::choose_probes;
 pub use schedule::is_due;
 
 /// The lock of the server that looks.
@@ -95,6 +96,7 @@ pub struct PassReport {
 /// Keeps the catalogue up to date.
 pub struct Syncer {
     targets: Vec<SyncTarget>,
+    accounts: Accounts,
     store: Arc<dyn Store>,
     config: SyncConfig,
     /// What the store has.
@@ -107,15 +109,17 @@ pub struct Syncer {
 
 impl Syncer {
     /// Reads the stored catalogue and looks at what runs on this machine. Without the store there is
-    /// what is built in.
+    /// what is built in. Probes are taken from `accounts`.
     pub async fn start(
         targets: Vec<SyncTarget>,
+        accounts: Accounts,
         store: Arc<dyn Store>,
         config: SyncConfig,
     ) -> Self {
         let (catalog, _) = watch::channel(Arc::new(Catalog::builtin()));
         let mut syncer = Self {
             targets,
+            accounts,
             store,
             config,
             stored: Catalog::builtin(),
@@ -287,7 +291,8 @@ impl Syncer {
         });
     }
 
-    /// Asks some of those something of whom nothing was heard lately, as the budget of the day has it.
+    /// Asks some of those something of whom nothing was heard lately, as the budget of the day and the
+    /// quotas of our accounts have it.
     async fn probe(&self, now: Timestamp) -> Result<Vec<(DeploymentKey, bool)>, StoreError> {
         let budget = self.config.probes_per_day;
         let mut probes = Vec::new();
@@ -314,12 +319,18 @@ impl Syncer {
             resolution: Resolution::Hour,
         };
         let sums = self.store.sum_attempts(&query).await?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        for key in choose_probes(&self.stored, &observations, &sums, hour, limit) {
-            let is_it = |target: &&SyncTarget| target.provider.id().0 == key.provider;
-            let Some(target) = self.targets.iter().find(is_it) else {
+        let mut num_left = limit;
+        for key in choose_probes(&self.stored, &observations, &sums, hour) {
+            if num_left == 0 {
+                break;
+            }
+            let Some(host) = self.accounts.at(&key.provider) else {
                 continue;
             };
+            // Those of other accounts may still be asked.
+            if !host.take(&*self.store, probe::PROMPT_TOKENS).await {
+                continue;
+            }
             let take = Take {
                 counter: counter.clone(),
                 amount: 1,
@@ -329,7 +340,13 @@ impl Syncer {
             if let Taken::Refused { .. } = self.store.take(&[take]).await? {
                 break;
             }
-            let Some(is_ok) = probe(&*target.provider, &key.name).await else {
+            num_left -= 1;
+            let end = probe::probe(&*host.provider, &key.name).await;
+            let more = host.ended(&end, probe::PROMPT_TOKENS);
+            if !more.is_empty() {
+                self.store.take(&more).await?;
+            }
+            let Some(is_ok) = probe::answers(end.failure) else {
                 continue;
             };
             let update = CatalogUpdate {

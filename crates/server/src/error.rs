@@ -1,5 +1,7 @@
 //! The one map from errors to status and body.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -49,7 +51,7 @@ pub(crate) enum ApiError {
     /// The store does not answer, and clients know these words for it.
     Failed {
         known_words: &'static str,
-        source: StoreError,
+        source: Arc<StoreError>,
     },
 }
 
@@ -144,9 +146,8 @@ impl ApiError {
             Self::Store(error @ StoreError::TooMany { .. }) => {
                 invalid("too_many", &error.to_string())
             }
-            Self::Failed { source: error, .. } | Self::Store(error) => {
-                unavailable(&format!("the store does not answer ({error}); try again"))
-            }
+            Self::Failed { source, .. } => store_unavailable(source),
+            Self::Store(error) => store_unavailable(error),
         }
     }
 }
@@ -215,6 +216,10 @@ pub(crate) async fn plain(request: Request, next: Next) -> Response {
         *response.body_mut() = Body::from(body.to_string());
     }
     response
+}
+
+fn store_unavailable(error: &StoreError) -> Value {
+    unavailable(&format!("the store does not answer ({error}); try again"))
 }
 
 fn unavailable(message: &str) -> Value {

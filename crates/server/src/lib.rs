@@ -12,6 +12,7 @@ mod listen;
 mod moment;
 mod query;
 mod quota;
+mod recent;
 mod request_id;
 mod routes;
 mod routing_headers;

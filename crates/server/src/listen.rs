@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::api::flr::Charts;
 use crate::auth::{Access, Auth};
 use crate::body::{BodyReader, SMALL_BODY_BYTES};
 use crate::routes::{AppState, routes};
@@ -130,6 +131,7 @@ impl Server {
         let app = Arc::new(AppState {
             router,
             quota: CallerQuota::new(Arc::clone(&store)),
+            charts: Charts::default(),
             store,
             hosted_providers: config.hosted_providers.clone(),
             auth: Arc::clone(&auth),

@@ -30,6 +30,7 @@ pub(crate) struct AppState {
     pub(crate) hosted_providers: Vec<String>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
+    pub(crate) charts: flr::Charts,
     pub(crate) bodies: BodyReader,
     /// For requests that hold no conversation.
     pub(crate) small_bodies: BodyReader,

@@ -12,6 +12,7 @@ mod catalog;
 mod connect;
 mod counting;
 mod error;
+mod key_change;
 mod postgres;
 mod records;
 mod sqlite;
@@ -30,6 +31,7 @@ pub use catalog::{
 };
 pub use connect::connect;
 pub use error::StoreError;
+pub use key_change::change_key_settings;
 pub use records::{
     KeyId, KeyQuota, KeyRecord, KeySettings, NewKey, RequestCursor, RequestQuery, RequestRecord,
     Timestamp,
@@ -100,15 +102,17 @@ pub trait Store: Send + Sync {
     /// Requests that match, the newest first; of the same millisecond, the greatest id first.
     async fn requests(&self, query: &RequestQuery) -> Result<Vec<RequestRecord>, StoreError>;
 
-    /// Replaces the settings of a key.
+    /// Replaces the settings of a key if they still are `old`. `None`: somebody else changed them,
+    /// and nothing was written; [`change_key_settings`] begins anew then.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such key.
-    async fn set_key_settings(
+    async fn replace_key_settings(
         &self,
         id: &KeyId,
-        settings: &KeySettings,
-    ) -> Result<KeyRecord, StoreError>;
+        old: &KeySettings,
+        new: &KeySettings,
+    ) -> Result<Option<KeyRecord>, StoreError>;
 
     /// The whole catalogue: every model and every deployment, also those that are gone. By id, and
     /// by provider and name.

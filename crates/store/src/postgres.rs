@@ -89,13 +89,14 @@ impl Store for PostgresStore {
             .await
     }
 
-    async fn set_key_settings(
+    async fn replace_key_settings(
         &self,
         id: &KeyId,
-        settings: &KeySettings,
-    ) -> Result<KeyRecord, StoreError> {
+        old: &KeySettings,
+        new: &KeySettings,
+    ) -> Result<Option<KeyRecord>, StoreError> {
         self.connections
-            .run(|client| keys::set_settings(client, id, settings))
+            .run(|client| keys::replace_settings(client, id, old, new))
             .await
     }
 

@@ -110,14 +110,15 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn set_key_settings(
+    async fn replace_key_settings(
         &self,
         id: &KeyId,
-        settings: &KeySettings,
-    ) -> Result<KeyRecord, StoreError> {
-        let (id, settings) = (id.clone(), settings.clone());
+        old: &KeySettings,
+        new: &KeySettings,
+    ) -> Result<Option<KeyRecord>, StoreError> {
+        let (id, old, new) = (id.clone(), old.clone(), new.clone());
         self.writer
-            .run(move |connection| keys::set_settings(connection, &id, &settings))
+            .run(move |connection| keys::replace_settings(connection, &id, &old, &new))
             .await
     }
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use router::{Caller, CallerQuota};
-use store::{ApiKey, KeyId, KeyRecord, KeySettings, NewKey, Store, StoreError, Timestamp};
+use store::{
+    ApiKey, KeyId, KeyRecord, KeySettings, NewKey, Store, StoreError, Timestamp,
+    change_key_settings,
+};
 use time::OffsetDateTime;
 
 use crate::args::{KeySettingsArgs, KeysArgs, KeysCommand};
@@ -169,12 +172,15 @@ async fn set(url: &str, id: &str, wanted: &KeySettingsArgs) -> anyhow::Result<()
         ));
     }
     let store = data_dir::connect(url).await?;
-    let key = find(&*store, &id, url).await?;
-    let settings = settings::changed(key.settings, wanted).map_err(UsageError)?;
-    let key = store
-        .set_key_settings(&id, &settings)
-        .await
-        .context("cannot change the key")?;
+    let changed = change_key_settings(&*store, &id, |settings| {
+        let settings = settings::changed(settings, wanted).map_err(UsageError)?;
+        Ok::<_, anyhow::Error>(settings)
+    });
+    let key = changed.await.map_err(|error| match error.downcast_ref() {
+        Some(StoreError::NotFound) => no_such_key(&id, url),
+        Some(_) => error.context("cannot change the key"),
+        None => error,
+    })?;
     note(format_args!("{}{} is changed", key.id, named(&key)));
     close(&*store).await
 }

@@ -80,7 +80,8 @@ async fn routed(
     let store = wiring::open_store(config).await?;
     targets.extend(local_target::start(config, false)?);
     let (router, records) = wiring::router(&targets, routing, &store, config).await;
-    let syncer = Syncer::start(targets, Arc::clone(&store), sync).await;
+    let accounts = router.accounts().clone();
+    let syncer = Syncer::start(targets, accounts, Arc::clone(&store), sync).await;
     wiring::take_catalog(&router, &syncer);
     drop(syncer);
     if let Err(error) = router.remember_health().await {

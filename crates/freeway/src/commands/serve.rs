@@ -91,7 +91,8 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     targets.extend(local);
 
     let (router, records) = wiring::router(&targets, routing, &store, config).await;
-    let syncer = Syncer::start(targets, Arc::clone(&store), sync).await;
+    let accounts = router.accounts().clone();
+    let syncer = Syncer::start(targets, accounts, Arc::clone(&store), sync).await;
     let (is_first_look, mut catalogs) = (syncer.has_unseen().await?, syncer.subscribe());
     let background = follow(&router, syncer);
     if is_first_look && let Ok(Ok(())) = timeout(FIRST_LOOK_PATIENCE, catalogs.changed()).await {
@@ -174,7 +175,7 @@ fn follow(router: &Arc<Router>, syncer: Syncer) -> Background {
     let own = Arc::clone(router);
     tasks.spawn(async move {
         loop {
-            own.ask_quotas().await;
+            own.accounts().ask().await;
             sleep(QUOTA_INTERVAL).await;
         }
     });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use router::Accounts;
 use router::catalog::Tier;
 use router::recorder::now;
 use router::sync::{Pass, PassReport, SyncSummary, SyncTarget, Syncer};
@@ -38,7 +39,10 @@ pub(crate) fn run(args: SyncArgs) -> anyhow::Result<ExitCode> {
         .block_on(async {
             let store = wiring::open_store(&config).await?;
             let names = names(&targets);
-            let mut syncer = Syncer::start(targets, Arc::clone(&store), sync).await;
+            let accounts = Accounts::new(targets.iter().map(|one| Arc::clone(&one.provider)));
+            let remembered = accounts.remember(&*store).await;
+            remembered.context("cannot read what is used of the quotas")?;
+            let mut syncer = Syncer::start(targets, accounts, Arc::clone(&store), sync).await;
             let pass = syncer.pass(Pass::All, now());
             let report = with_progress(&names, pass).await;
             let report = report.context("cannot write the catalogue")?;

@@ -60,7 +60,7 @@ store_of_calls! {
     fn keys() -> Vec<KeyRecord>;
     fn has_active_key(now: Timestamp) -> bool;
     fn revoke_key(id: &KeyId, at: Timestamp) -> KeyRecord;
-    fn set_key_settings(id: &KeyId, settings: &KeySettings) -> KeyRecord;
+    fn replace_key_settings(id: &KeyId, old: &KeySettings, new: &KeySettings) -> Option<KeyRecord>;
     fn touch_keys(uses: &[(KeyId, Timestamp)]) -> ();
     fn insert_requests(requests: &[RequestRecord]) -> ();
     fn request(id: &str) -> Option<RequestRecord>;

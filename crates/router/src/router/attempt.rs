@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use store::{AttemptRecord, Counter, Take};
+use store::AttemptRecord;
 
 use super::table::Route;
 use super::watch::Watch;
+use crate::accounts::RequestEnd;
 use crate::error::{FailureKind, RetryAfter, RouterError};
 use crate::health::Speed;
 use crate::metrics::{Metrics, OperationLabels};
-use crate::provider::{Progress, QuotaWindow};
+use crate::provider::Progress;
 use crate::recorder::{Recorder, now};
 
 /// What became of an attempt, for the trail that the client sees.
@@ -29,11 +30,6 @@ impl AttemptSummary {
         let word = self.failure.map_or("ok", FailureKind::as_str);
         format!("{}={word}", self.deployment)
     }
-}
-
-/// The name of the counter of an account's use of a window.
-pub(super) fn counter_name(provider: &str, window: QuotaWindow) -> String {
-    format!("provider:{provider}:{}", window.as_str())
 }
 
 /// The attempt.
@@ -125,7 +121,15 @@ impl Attempt {
             .first_token
             .map(|first| first.saturating_duration_since(self.started));
         self.tell_health(failure, retry_after, first_token, duration, &progress);
-        self.tell_account(failure, retry_after, &progress);
+        let end = RequestEnd {
+            failure,
+            retry_after,
+            usage: progress.usage,
+        };
+        let more = self.route.host.ended(&end, self.reserved_tokens);
+        if !more.is_empty() {
+            self.recorder.count(more);
+        }
         let usage = progress.usage.unwrap_or_default();
         let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -179,48 +183,6 @@ impl Attempt {
                 health.answered(speed, now());
             }
             Some(kind) => health.failed(kind, retry_after, now()),
-        }
-    }
-
-    fn tell_account(
-        &self,
-        failure: Option<FailureKind>,
-        retry_after: Option<RetryAfter>,
-        progress: &Progress,
-    ) {
-        let host = &self.route.host;
-        let reports = host.provider.take_quota_reports();
-        let mut account = host.account();
-        let now = now();
-        match failure {
-            None => account.answered(),
-            Some(kind) => account.refused(kind, retry_after, now),
-        }
-        for report in &reports {
-            account.learn(report, now);
-        }
-        let Some(usage) = progress.usage else {
-            return;
-        };
-        let used = (usage.prompt_tokens + usage.completion_tokens) as u64;
-        let more = used.saturating_sub(self.reserved_tokens);
-        let mut takes = Vec::new();
-        for window in [QuotaWindow::TokensPerMinute, QuotaWindow::TokensPerDay] {
-            account.add(window, more, now);
-            if account.limit(window).is_some() && more > 0 {
-                takes.push(Take {
-                    counter: Counter {
-                        name: counter_name(host.id(), window),
-                        start: window.start(now),
-                    },
-                    amount: more,
-                    limit: None,
-                });
-            }
-        }
-        drop(account);
-        if !takes.is_empty() {
-            self.recorder.count(takes);
         }
     }
 }

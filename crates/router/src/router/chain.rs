@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Counter, Store, Take, Taken};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::asked::Asked;
-use super::attempt::{Attempt, AttemptSummary, counter_name};
-use super::table::{Host, Route};
+use super::attempt::{Attempt, AttemptSummary};
+use super::table::Route;
 use super::targets::{Target, targets};
 use super::watch::Watch;
 use super::{Router, wishes};
@@ -17,8 +16,7 @@ use crate::caller::Caller;
 use crate::catalog::Tier;
 use crate::error::{Exhausted, FailureKind, FaultDomain, ProviderError, RouterError};
 use crate::policy::{Candidate, Exclusion, Needs, Policy, Ranking, order};
-use crate::provider::{AnswerStream, Progress, QuotaWindow};
-use crate::quota::QuotaAdmission;
+use crate::provider::{AnswerStream, Progress};
 use crate::random_id::random_unit;
 use crate::recorder::now;
 
@@ -28,9 +26,6 @@ pub(super) const MAX_ROUNDS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A host that asks for a longer pause is not asked again by the same request.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// How long the store may take to count a request against an account's quota. The count in memory
-/// holds when it takes longer.
-const STORE_PATIENCE: Duration = Duration::from_millis(250);
 
 /// An answer that has begun, with all that it took.
 pub(super) struct Begun {
@@ -141,7 +136,7 @@ impl Chain<'_> {
         if !is_last_chance && matches!(route.health.admit(now()), Admission::Open { .. }) {
             return Ok(None);
         }
-        if !take_quota(&*self.router.store, &route.host, tokens).await {
+        if !route.host.take(&*self.router.store, tokens).await {
             route.health.gave_up();
             return Ok(None);
         }
@@ -333,61 +328,5 @@ fn is_final(error: &RouterError, route: &Route) -> bool {
             error.kind(),
             FailureKind::InvalidRequest | FailureKind::ContentRefused
         ),
-    }
-}
-
-/// Counts a request against the account, in the store as well if it has limits that others who
-/// share the store have to keep. Whether it may go ahead.
-async fn take_quota(store: &dyn Store, host: &Host, tokens: u64) -> bool {
-    let now = now();
-    let takes: Vec<(QuotaWindow, Take)> = {
-        let mut account = host.account();
-        if account.admission(tokens, now) != QuotaAdmission::Open {
-            return false;
-        }
-        account.take(tokens, now);
-        let windows = QuotaWindow::ALL.into_iter();
-        let limited = windows.filter_map(|window| Some((window, account.limit(window)?)));
-        limited
-            .map(|(window, limit)| {
-                let amount = match window {
-                    QuotaWindow::RequestsPerMinute | QuotaWindow::RequestsPerDay => 1,
-                    QuotaWindow::TokensPerMinute | QuotaWindow::TokensPerDay => tokens.min(limit),
-                };
-                let name = counter_name(host.id(), window);
-                let start = window.start(now);
-                let counter = Counter { name, start };
-                let limit = Some(limit);
-                (
-                    window,
-                    Take {
-                        counter,
-                        amount,
-                        limit,
-                    },
-                )
-            })
-            .collect()
-    };
-    if takes.is_empty() {
-        return true;
-    }
-    let (windows, takes): (Vec<_>, Vec<_>) = takes.into_iter().unzip();
-    match timeout(STORE_PATIENCE, store.take(&takes)).await {
-        Ok(Ok(Taken::Done(used))) => {
-            let mut account = host.account();
-            for (window, used) in windows.into_iter().zip(used) {
-                account.raise(window, used, now);
-            }
-            true
-        }
-        Ok(Ok(Taken::Refused { index, used })) => {
-            let mut account = host.account();
-            account.give_back(tokens, now);
-            account.raise(windows[index], used, now);
-            false
-        }
-        // Better a request too many than none at all.
-        Ok(Err(_)) | Err(_) => true,
     }
 }

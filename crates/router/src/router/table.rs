@@ -3,37 +3,15 @@
 //! health is shared by one snapshot and the next.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use store::{DeploymentKey, Timestamp};
 
+use crate::accounts::{Accounts, Host};
 use crate::catalog::{Catalog, Tier};
 use crate::health::Health;
 use crate::model_info::{ModelId, ModelSpec};
 use crate::policy::Candidate;
-use crate::provider::Provider;
-use crate::quota::Account;
-
-/// A provider and our account there.
-pub(super) struct Host {
-    pub(super) provider: Arc<dyn Provider>,
-    account: Mutex<Account>,
-}
-
-impl Host {
-    pub(super) fn new(provider: Arc<dyn Provider>) -> Self {
-        let account = Mutex::new(Account::new(provider.limits()));
-        Self { provider, account }
-    }
-
-    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn id(&self) -> &str {
-        &self.provider.id().0
-    }
-}
 
 /// A deployment that can be asked.
 pub(super) struct Route {
@@ -89,13 +67,13 @@ impl Table {
     /// deployment; those that are gone are forgotten.
     pub(super) fn new(
         catalog: Arc<Catalog>,
-        hosts: &HashMap<String, Arc<Host>>,
+        accounts: &Accounts,
         health: &mut HashMap<DeploymentKey, Arc<Health>>,
     ) -> Self {
         let mut routes: HashMap<String, Vec<Arc<Route>>> = HashMap::new();
         let mut kept = HashMap::new();
         for (model, deployment) in catalog.deployments() {
-            let Some(host) = hosts.get(&deployment.key.provider) else {
+            let Some(host) = accounts.at(&deployment.key.provider) else {
                 continue;
             };
             if !deployment.is_active() {

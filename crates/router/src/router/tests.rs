@@ -8,17 +8,18 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
-use store::{AttemptRecord, RequestQuery, RequestRecord};
+use store::{AttemptRecord, Counter, RequestQuery, RequestRecord};
 use tokio::time::advance;
 
 use super::chain::MAX_ROUNDS;
 use super::*;
+use crate::accounts::counter_name;
 use crate::catalog::{LocalModels, Tier};
 use crate::error::{FailureKind, ProviderError, RetryAfter};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::provider::{
     AccountLimits, AnswerEvent, AnswerSource, AnswerStream, Delta, FinishReason, Progress,
-    ProviderId, QuotaReport, Usage,
+    ProviderId, QuotaReport, QuotaWindow, Usage,
 };
 use crate::recorder::{KeepDays, RecorderTask};
 
@@ -218,7 +219,7 @@ impl World {
             ..RouterConfig::default()
         };
         let router = Router::new(
-            providers.collect(),
+            Accounts::new(providers),
             config,
             Arc::clone(&store),
             recorder,
@@ -502,9 +503,10 @@ async fn a_restart_does_not_forget_what_an_account_has_used_today() {
     let provider = Arc::new(again);
     let providers = vec![Arc::clone(&provider) as Arc<dyn Provider>];
     let store = Arc::clone(&world.store);
-    let router = Router::new(providers, RouterConfig::default(), store, recorder, metrics);
+    let accounts = Accounts::new(providers);
+    let router = Router::new(accounts, RouterConfig::default(), store, recorder, metrics);
     router.set_catalog(world.router.catalog());
-    router.remember_quotas().await.unwrap();
+    router.accounts().remember(&*world.store).await.unwrap();
     let body = json!({"model": M, "messages": [{"role": "user", "content": "hi"}]});
     let request = Arc::new(ChatRequest::from_json(body.to_string().into()).unwrap());
     let answer = router
@@ -723,7 +725,7 @@ async fn what_a_provider_says_is_left_when_asked_is_believed() {
     }];
     let world = World::new(vec![(tier, told)]).await;
     world.ask(M).await.unwrap();
-    world.router.ask_quotas().await;
+    world.router.accounts().ask().await;
     let error = world.ask(M).await.err().unwrap();
     assert_eq!(error.kind(), FailureKind::RateLimited);
     assert_eq!(world.num_asked(), [1]);

@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use store::{DeploymentKey, Hour, Observation, OutcomeSum};
 
+use crate::accounts::RequestEnd;
 use crate::catalog::{Catalog, Deployment, Tier};
 use crate::error::{FailureKind, FaultDomain, RouterError};
 use crate::openai::ChatRequest;
@@ -17,6 +18,8 @@ use crate::provider::{AnswerEvent, Provider};
 
 /// Tokens of an answer, at most: fewer and a model that reasons would not come to say anything.
 const MAX_TOKENS: u32 = 96;
+/// Tokens of the question, about, with what a model of gpt-oss adds to it.
+pub(super) const PROMPT_TOKENS: u64 = 72;
 /// How long an answer may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Events of an answer after which it is no short one any more.
@@ -32,15 +35,13 @@ pub(super) fn share_of_day(budget: u32, num_used: u64, now_ms: i64) -> u64 {
     (allowed as u64).saturating_sub(num_used)
 }
 
-/// The deployments to probe within `hour`, at most `limit`: hosted ones for conversations of which
-/// nobody knows whether they answered within this hour, first those of which nothing is known for
-/// longest.
+/// The deployments to probe within `hour`: hosted ones for conversations of which nobody knows
+/// whether they answered within this hour, first those of which nothing is known for longest.
 pub fn choose_probes(
     catalog: &Catalog,
     observations: &[Observation],
     sums: &[OutcomeSum],
     hour: Hour,
-    limit: usize,
 ) -> Vec<DeploymentKey> {
     let mut tried: HashMap<&DeploymentKey, Hour> = HashMap::new();
     let mut note = |key, at: Hour| {
@@ -68,28 +69,35 @@ pub fn choose_probes(
         .map(|(_, one)| &one.key)
         .collect();
     chosen.sort_by_key(|&key| (tried.get(key).copied().unwrap_or(Hour(i64::MIN)), key));
-    chosen.truncate(limit);
     chosen.into_iter().cloned().collect()
 }
 
-/// Asks a deployment something. `None`: it could not be learned whether it answers, since it was not
-/// its own fault that it did not.
-pub async fn probe(provider: &dyn Provider, name: &str) -> Option<bool> {
+/// Asks a deployment something.
+pub(super) async fn probe(provider: &dyn Provider, name: &str) -> RequestEnd {
     let asked = tokio::time::timeout(PROBE_TIMEOUT, ask(provider, name));
-    let failure = match asked.await {
-        Ok(Ok(())) => return Some(true),
-        Ok(Err(kind)) => kind,
-        Err(_) => FailureKind::Timeout,
-    };
-    tracing::debug!(provider = %provider.id(), model = name, kind = failure.as_str(), "probe failed");
+    let end = asked.await.unwrap_or(RequestEnd {
+        failure: Some(FailureKind::Timeout),
+        ..RequestEnd::default()
+    });
+    if let Some(kind) = end.failure {
+        let kind = kind.as_str();
+        tracing::debug!(provider = %provider.id(), model = name, kind, "probe failed");
+    }
+    end
+}
+
+/// Whether a deployment answers whose probe ended so. `None`: that could not be learned, since it was
+/// not its own fault that it did not.
+pub(super) fn answers(failure: Option<FailureKind>) -> Option<bool> {
     match failure {
+        None => Some(true),
         // It thinks, and it was we who gave it so few tokens.
-        FailureKind::TruncatedReasoning => Some(true),
-        kind => (kind.fault_domain() == FaultDomain::Host).then_some(false),
+        Some(FailureKind::TruncatedReasoning) => Some(true),
+        Some(kind) => (kind.fault_domain() == FaultDomain::Host).then_some(false),
     }
 }
 
-async fn ask(provider: &dyn Provider, name: &str) -> Result<(), FailureKind> {
+async fn ask(provider: &dyn Provider, name: &str) -> RequestEnd {
     let body = json!({
         "model": name,
         "messages": [{"role": "user", "content": "Reply with the word yes."}],
@@ -98,19 +106,38 @@ async fn ask(provider: &dyn Provider, name: &str) -> Result<(), FailureKind> {
         "stream": true,
     });
     let body = Bytes::from(body.to_string());
-    let request = ChatRequest::from_json(body).map_err(|_| FailureKind::ServerFault)?;
-    let kind_of = |error: RouterError| error.kind();
-    let mut answer = provider
-        .chat(name, &Arc::new(request))
-        .await
-        .map_err(kind_of)?;
+    let failed = |error: RouterError| RequestEnd {
+        failure: Some(error.kind()),
+        retry_after: match &error {
+            RouterError::Provider(error) => error.retry_after,
+            _ => None,
+        },
+        usage: None,
+    };
+    let request = match ChatRequest::from_json(body) {
+        Ok(request) => Arc::new(request),
+        Err(error) => return failed(error.into()),
+    };
+    let mut answer = match provider.chat(name, &request).await {
+        Ok(answer) => answer,
+        Err(error) => return failed(error),
+    };
+    let mut end = RequestEnd {
+        failure: Some(FailureKind::InvalidResponse),
+        ..RequestEnd::default()
+    };
     for _ in 0..MAX_EVENTS {
-        match answer.next().await {
-            Some(Ok(AnswerEvent::Ended { fault, .. })) => return fault.map_or(Ok(()), Err),
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(error.kind),
-            None => return Err(FailureKind::BrokenStream),
-        }
+        end.failure = match answer.next().await {
+            Some(Ok(AnswerEvent::Ended { fault, .. })) => fault,
+            Some(Ok(_)) => continue,
+            Some(Err(error)) => {
+                end.retry_after = error.retry_after;
+                Some(error.kind)
+            }
+            None => Some(FailureKind::BrokenStream),
+        };
+        break;
     }
-    Err(FailureKind::InvalidResponse)
+    end.usage = answer.progress().usage;
+    end
 }

@@ -4,16 +4,19 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
+use crate::accounts::counter_name;
 use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::openai::{ChatRequest, CompletionRequest};
 use crate::provider::{
-    AnswerEvent, AnswerSource, AnswerStream, EndpointStatus, Load, Progress, ProviderId,
+    AccountLimits, AnswerEvent, AnswerSource, AnswerStream, EndpointStatus, Load, Progress,
+    ProviderId, QuotaWindow, Usage,
 };
 
 /// A provider that lists what the test says and notes what it is asked.
 struct Listing {
     id: ProviderId,
+    limits: AccountLimits,
     state: Mutex<State>,
 }
 
@@ -33,8 +36,13 @@ type AnswerItem = Result<AnswerEvent, ProviderError>;
 
 impl Listing {
     fn new(id: &str, names: &[&str]) -> Arc<Self> {
+        Self::limited(id, names, AccountLimits::default())
+    }
+
+    fn limited(id: &str, names: &[&str], limits: AccountLimits) -> Arc<Self> {
         let listing = Self {
             id: ProviderId(id.to_owned()),
+            limits,
             state: Mutex::default(),
         };
         listing.list(names);
@@ -92,7 +100,14 @@ impl Provider for Listing {
         state.asked.push((model.to_owned(), request.max_tokens));
         let answer = state.answers.pop_front().unwrap_or(Ok(vec![ended()]));
         let items = answer.map_err(error)?;
-        Ok(Box::pin(Items(items.into())))
+        let usage = items.iter().find_map(|item| match item {
+            Ok(AnswerEvent::Ended { usage, .. }) => *usage,
+            _ => None,
+        });
+        Ok(Box::pin(Items {
+            items: items.into(),
+            usage,
+        }))
     }
 
     async fn complete(
@@ -101,6 +116,10 @@ impl Provider for Listing {
         _request: &Arc<CompletionRequest>,
     ) -> Result<AnswerStream, RouterError> {
         Err(error(FailureKind::InvalidRequest).into())
+    }
+
+    fn limits(&self) -> AccountLimits {
+        self.limits
     }
 
     fn unavailable(&self) -> Option<String> {
@@ -119,7 +138,10 @@ fn ended() -> AnswerItem {
     })
 }
 
-struct Items(VecDeque<AnswerItem>);
+struct Items {
+    items: VecDeque<AnswerItem>,
+    usage: Option<Usage>,
+}
 
 impl futures_util::Stream for Items {
     type Item = AnswerItem;
@@ -128,13 +150,16 @@ impl futures_util::Stream for Items {
         mut self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<AnswerItem>> {
-        std::task::Poll::Ready(self.0.pop_front())
+        std::task::Poll::Ready(self.items.pop_front())
     }
 }
 
 impl AnswerSource for Items {
     fn progress(&self) -> Progress {
-        Progress::default()
+        Progress {
+            usage: self.usage,
+            ..Progress::default()
+        }
     }
 }
 
@@ -157,7 +182,8 @@ fn local(listing: &Arc<Listing>) -> SyncTarget {
 }
 
 async fn syncer(targets: Vec<SyncTarget>, store: &Arc<dyn Store>) -> Syncer {
-    Syncer::start(targets, Arc::clone(store), SyncConfig::default()).await
+    let accounts = Accounts::new(targets.iter().map(|one| Arc::clone(&one.provider)));
+    Syncer::start(targets, accounts, Arc::clone(store), SyncConfig::default()).await
 }
 
 fn at(hour: i64) -> Timestamp {
@@ -392,8 +418,93 @@ async fn a_probe_tells_only_what_the_host_did() {
     ] {
         let words = format!("{answer:?}");
         far.state().answers.push_back(answer);
-        assert_eq!(probe(&*far, "m").await, expected, "{words}");
+        let end = probe::probe(&*far, "m").await;
+        assert_eq!(probe::answers(end.failure), expected, "{words}");
     }
+}
+
+/// What the store counted of an account within a window, also if the next one has begun meanwhile.
+async fn counted(store: &Arc<dyn Store>, provider: &str, window: QuotaWindow) -> u64 {
+    let counters = [window.start(now()), window.start(before(window))].map(|start| Counter {
+        name: counter_name(provider, window),
+        start,
+    });
+    store.counters(&counters).await.unwrap().iter().sum()
+}
+
+fn before(window: QuotaWindow) -> Timestamp {
+    Timestamp(now().0 - window.length_ms())
+}
+
+#[tokio::test]
+async fn probes_are_taken_from_the_account_and_counted_for_all_who_share_it() {
+    let store = memory().await;
+    let limits = AccountLimits {
+        requests_per_day: Some(50),
+        tokens_per_day: Some(100_000),
+        ..AccountLimits::default()
+    };
+    let far = Listing::limited("x", &["m", "n"], limits);
+    let mut syncer = syncer(vec![hosted(&far)], &store).await;
+    syncer.config.probes_per_day = 48;
+    let usage = Some(Usage {
+        prompt_tokens: 80,
+        completion_tokens: 20,
+        ..Usage::default()
+    });
+    let told = Ok(AnswerEvent::Ended { usage, fault: None });
+    far.state().answers.push_back(Ok(vec![told]));
+    let report = syncer.pass(Pass::All, at(24 + 12)).await.unwrap();
+    assert_eq!(report.probes.len(), 2);
+    // Of the second nothing was told but that it was asked.
+    let num_tokens = 100 + probe::PROMPT_TOKENS;
+    for (window, expected) in [
+        (QuotaWindow::RequestsPerDay, 2),
+        (QuotaWindow::TokensPerDay, num_tokens),
+    ] {
+        assert_eq!(counted(&store, "x", window).await, expected, "{window:?}");
+        let account = syncer.accounts.at("x").unwrap().account();
+        let used = account.used(window, now()) + account.used(window, before(window));
+        assert_eq!(used, expected, "{window:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_used_up_or_refused_is_not_probed_and_others_are() {
+    let daily = |limit| AccountLimits {
+        requests_per_day: Some(limit),
+        ..AccountLimits::default()
+    };
+    let store = memory().await;
+    let small = Listing::limited("a", &["m", "n", "o"], daily(2));
+    let spent = Listing::limited("b", &["m", "n", "o"], daily(9));
+    let refused = Listing::new("c", &["m", "n", "o"]);
+    let open = Listing::new("d", &["m", "n", "o"]);
+    // Another server took all of it.
+    for start in [now(), Timestamp(now().0 + 86_400_000)] {
+        let counter = Counter {
+            name: counter_name("b", QuotaWindow::RequestsPerDay),
+            start: QuotaWindow::RequestsPerDay.start(start),
+        };
+        store.raise_counters(&[(counter, 9)]).await.unwrap();
+    }
+    let quota = Err(FailureKind::AccountQuotaExhausted);
+    refused.state().answers.push_back(quota);
+    let all = [&small, &spent, &refused, &open];
+    let mut syncer = syncer(all.map(hosted).into(), &store).await;
+    syncer.config.probes_per_day = 48;
+    let report = syncer.pass(Pass::All, at(24 + 12)).await.unwrap();
+    let num_asked = all.map(|one| one.state().asked.len());
+    assert_eq!(num_asked, [2, 0, 1, 3]);
+    // What the refusal says of the account it does not say of the deployment.
+    assert_eq!(report.probes.len(), 5);
+
+    // Nor is what is not asked taken from the budget.
+    let day = Counter {
+        name: PROBES.to_owned(),
+        start: Timestamp(86_400_000),
+    };
+    assert_eq!(store.counters(&[day]).await.unwrap(), [6]);
 }
 
 #[test]
@@ -443,9 +554,8 @@ async fn those_of_whom_nothing_is_known_for_longest_are_probed_first() {
         probed("n", 3),
         probed("o", 10),
     ];
-    let chosen = choose_probes(&catalog, &seen, &[], Hour(10), 9);
+    let chosen = choose_probes(&catalog, &seen, &[], Hour(10));
     assert_eq!(chosen, [key("p"), key("n"), key("m")]);
-    assert_eq!(choose_probes(&catalog, &seen, &[], Hour(10), 1), [key("p")]);
 }
 
 #[tokio::test]

@@ -21,15 +21,15 @@ use store::StoreError;
 use crate::auth::{Auth, exposed_headers};
 use crate::error::ApiError;
 
-pub(crate) use charts::{availability, health};
+pub(crate) use charts::{Charts, availability, health};
 pub(crate) use feedback::create as feedback;
 pub(crate) use lists::{full, ids};
 
 /// What to say when the store fails, in the words that clients know.
-fn failed(known_words: &'static str) -> impl Fn(StoreError) -> ApiError {
+fn failed<E: Into<Arc<StoreError>>>(known_words: &'static str) -> impl Fn(E) -> ApiError {
     move |source| ApiError::Failed {
         known_words,
-        source,
+        source: source.into(),
     }
 }
 

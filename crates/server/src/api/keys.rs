@@ -9,7 +9,9 @@ use axum::response::Response;
 use router::InvalidRequest;
 use router::recorder::now;
 use serde_json::{Map, Value, json};
-use store::{ApiKey, KeyId, KeyRecord, KeySettings, NewKey, StoreError, Timestamp};
+use store::{
+    ApiKey, KeyId, KeyRecord, KeySettings, NewKey, StoreError, Timestamp, change_key_settings,
+};
 
 use super::key_settings;
 use crate::body::json_response;
@@ -87,10 +89,10 @@ pub(crate) async fn change(
         .small_bodies
         .read(&headers, body, key_settings::members)
         .await?;
-    let key = find(&app, &id).await?;
-    let settings = key_settings::changed(key.settings, &members)?;
-    let key = app.store.set_key_settings(&id, &settings).await?;
-    app.auth.forget(&id);
+    let key = change_settings(&app, &id, |settings| {
+        Ok(key_settings::changed(settings, &members)?)
+    });
+    let key = key.await?;
     Ok(json_response(
         StatusCode::OK,
         &json!({"key": json(&key, now())}),
@@ -118,6 +120,20 @@ pub(crate) async fn revoke(
 pub(super) async fn find(app: &AppState, id: &KeyId) -> Result<KeyRecord, ApiError> {
     let key = app.store.key(id).await?;
     key.ok_or_else(|| no_such_key(id))
+}
+
+/// Changes the settings of a key, so that the change is believed at once.
+pub(super) async fn change_settings(
+    app: &AppState,
+    id: &KeyId,
+    change: impl FnMut(KeySettings) -> Result<KeySettings, ApiError>,
+) -> Result<KeyRecord, ApiError> {
+    let key = match change_key_settings(&*app.store, id, change).await {
+        Err(ApiError::Store(StoreError::NotFound)) => return Err(no_such_key(id)),
+        result => result?,
+    };
+    app.auth.forget(id);
+    Ok(key)
 }
 
 fn no_such_key(id: &KeyId) -> ApiError {

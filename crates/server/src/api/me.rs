@@ -63,29 +63,23 @@ pub(crate) async fn set_preferences(
     let id = own_key(&caller)?;
     let wish = app.small_bodies.read(&headers, body, wish).await?;
     let (wish, mut ignored) = Preferences::read(&wish);
-    let key = keys::find(&app, id).await?;
-    let known = Preferences::of(&key.settings);
-    let preferences = match caller.is_admin() {
-        true => wish,
-        false => {
-            let given = [
-                ("allowedModels", wish.allowed_models != known.allowed_models),
-                ("dataPolicy", wish.data_policy != known.data_policy),
-            ];
-            let wished = wish.to_json();
-            ignored.extend(given.into_iter().filter_map(|(name, differs)| {
-                let is_refused = differs && wished.get(name).is_some();
-                is_refused.then(|| format!("{name}: only an administrator changes it"))
-            }));
-            wish.restricted_as(&known)
-        }
-    };
-    let settings = KeySettings {
-        preferences: preferences.to_stored(),
-        ..key.settings
-    };
-    app.store.set_key_settings(id, &settings).await?;
-    app.auth.forget(id);
+    let mut refused = Vec::new();
+    let key = keys::change_settings(&app, id, |settings| {
+        let preferences = match caller.is_admin() {
+            true => wish.clone(),
+            false => {
+                let known = Preferences::of(&settings);
+                refused = refusals(&wish, &known);
+                wish.clone().restricted_as(&known)
+            }
+        };
+        Ok(KeySettings {
+            preferences: preferences.to_stored(),
+            ..settings
+        })
+    });
+    let preferences = Preferences::of(&key.await?.settings);
+    ignored.extend(refused);
     let message = match ignored.is_empty() {
         true => "Preferences saved",
         false => "Preferences saved, without what could not be used",
@@ -96,6 +90,21 @@ pub(crate) async fn set_preferences(
         "message": message,
     });
     Ok(json_response(StatusCode::OK, &body))
+}
+
+/// What of a wish only an administrator may change, and differs from what is known.
+fn refusals(wish: &Preferences, known: &Preferences) -> Vec<String> {
+    let given = [
+        ("allowedModels", wish.allowed_models != known.allowed_models),
+        ("dataPolicy", wish.data_policy != known.data_policy),
+    ];
+    let wished = wish.to_json();
+    let is_refused = |&(name, differs): &(&str, bool)| differs && wished.get(name).is_some();
+    given
+        .into_iter()
+        .filter(is_refused)
+        .map(|(name, _)| format!("{name}: only an administrator changes it"))
+        .collect()
 }
 
 fn own_key(caller: &Caller) -> Result<&KeyId, InvalidRequest> {

@@ -8,7 +8,7 @@ use router::catalog::{Catalog, LocalModels, Tier};
 use router::provider::Provider;
 use router::provider::scripted::{self, ScriptedEngine};
 use router::recorder::{KeepDays, Recorder, RecorderTask, now};
-use router::{Metrics, Router, RouterConfig};
+use router::{Accounts, Metrics, Router, RouterConfig};
 use serde_json::{Value, json};
 use server::{Access, Server, ServerConfig};
 use store::{RequestQuery, RequestRecord, Store};
@@ -73,7 +73,8 @@ impl Setup {
         };
         let providers = vec![Arc::new(provider) as Arc<dyn Provider>];
         let config = RouterConfig::default();
-        let router = Router::new(providers, config, Arc::clone(&store), recorder, metrics);
+        let accounts = Accounts::new(providers);
+        let router = Router::new(accounts, config, Arc::clone(&store), recorder, metrics);
         router.set_catalog(Arc::new(self.catalog.with_local(&[local])));
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(any_port, self.config).await.unwrap();

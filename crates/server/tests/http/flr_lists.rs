@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use router::ModelSpec;
 use router::catalog::Catalog;
 use router::recorder::now;
@@ -618,9 +619,43 @@ async fn health_is_for_everybody_and_of_models_that_something_is_known_of() {
     assert_eq!(listed(&own.json()), [SMALL]);
     let wrong = "authorization: Bearer nonsense\r\n";
     let reply = server
-        .send("GET", "/api/health?myReports=true", wrong, "")
+        .send("GET", "/api/health?range=6h&myReports=true", wrong, "")
         .await;
-    assert_eq!(listed(&reply.json()).len(), 3);
+    assert_eq!(listed(&reply.json()), [LONG, SMALL]);
+}
+
+#[tokio::test]
+async fn those_who_ask_for_charts_at_once_share_what_is_read_but_for_their_own_reports() {
+    let server = started(ServerConfig::default()).await;
+    let holder = add_key(&server, KeySettings::default()).await;
+    for path in [
+        "/api/health",
+        "/api/availability?days=7",
+        "/api/availability?days=7&sort=leastIssues",
+    ] {
+        let replies = join_all((0..16).map(|_| server.get(path))).await;
+        let first = replies[0].json();
+        assert!(first["lastUpdated"].is_string(), "{first}");
+        // Also the moment of the read, to the millisecond.
+        assert!(replies.iter().all(|reply| reply.json() == first), "{path}");
+    }
+    let known = server.get("/api/health").await.json();
+    let said = json!({"modelId": SMALL, "issue": "error"});
+    holder
+        .send("POST", "/api/v1/models/feedback", Some(said))
+        .await;
+    let own = holder.get("/api/health?myReports=true").await.json();
+    assert_eq!(own["issues"][0]["modelId"], SMALL);
+    // What others see is still what was read before, also for other parameters of the same window.
+    let few = server.get("/api/health?topN=1").await.json();
+    assert_eq!(few["lastUpdated"], known["lastUpdated"]);
+    assert_eq!(few["issues"][0], known["issues"][0]);
+    // After that the store may be gone.
+    server.store.close().await.unwrap();
+    assert_eq!(server.get("/api/health").await.json(), known);
+    assert_eq!(server.get("/api/health?range=30d").await.status, 500);
+    let own = holder.get("/api/health?myReports=true").await;
+    assert_eq!(own.status, 500);
 }
 
 #[tokio::test]

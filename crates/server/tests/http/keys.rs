@@ -1,5 +1,6 @@
 //! Keys over HTTP: administrators manage them, holders see and decide what is theirs.
 
+use futures_util::future::join_all;
 use router::recorder::now;
 use serde_json::{Value, json};
 use store::{
@@ -65,6 +66,43 @@ async fn an_administrator_makes_changes_and_revokes_keys() {
     assert_eq!(worker.get("/v1/models").await.status, 401);
     let again = admin.send("DELETE", &path, None).await;
     assert_eq!(again.json(), revoked.json(), "the first time stays");
+}
+
+#[tokio::test]
+async fn of_changes_of_one_key_at_once_none_is_lost() {
+    let server = with_keys().await;
+    let admin = &admin(&server).await;
+    let holder = &add_key(&server, KeySettings::default()).await;
+    let path = &format!("/api/admin/keys/{}", holder.id);
+    let limits = [
+        "requestsPerMinute",
+        "requestsPerDay",
+        "tokensPerMinute",
+        "tokensPerDay",
+    ];
+    for round in 1..=5 {
+        let mut changes: Vec<_> = limits
+            .iter()
+            .map(|limit| json!({"quota": {*limit: 1000 + round}}))
+            .collect();
+        changes.push(json!({"keepsContent": round % 2 == 1}));
+        let changes = changes.into_iter().map(async |change| {
+            let reply = admin.send("PATCH", path, Some(change)).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+        });
+        let wish = json!({"preferences": {"topN": round}});
+        let (_, wished) = tokio::join!(
+            join_all(changes),
+            holder.send("PUT", "/api/v1/preferences", Some(wish)),
+        );
+        assert_eq!(wished.status, 200, "{wished:?}");
+        let key = &admin.get(path).await.json()["key"];
+        for limit in limits {
+            assert_eq!(key["quota"][limit], 1000 + round, "{limit}");
+        }
+        assert_eq!(key["keepsContent"], round % 2 == 1);
+        assert_eq!(key["preferences"], json!({"topN": round}));
+    }
 }
 
 #[tokio::test]

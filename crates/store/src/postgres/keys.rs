@@ -57,10 +57,18 @@ const REVOKE: &str = concat!(
     columns!()
 );
 
-const SET_SETTINGS: &str = concat!(
+/// The settings stand in the order of the columns, the new ones before the old ones. Of those who
+/// replace the same ones at once the second sees, once the first is done, that they are others.
+const REPLACE_SETTINGS: &str = concat!(
     "UPDATE api_keys SET is_admin = $2, keeps_content = $3, requests_per_minute = $4,
         requests_per_day = $5, tokens_per_minute = $6, tokens_per_day = $7, preferences = $8
-    WHERE id = $1 RETURNING ",
+    WHERE id = $1 AND is_admin = $9 AND keeps_content = $10
+        AND requests_per_minute IS NOT DISTINCT FROM $11
+        AND requests_per_day IS NOT DISTINCT FROM $12
+        AND tokens_per_minute IS NOT DISTINCT FROM $13
+        AND tokens_per_day IS NOT DISTINCT FROM $14
+        AND preferences IS NOT DISTINCT FROM $15
+    RETURNING ",
     columns!()
 );
 
@@ -158,29 +166,39 @@ pub(super) async fn revoke(
     record(&row.ok_or(StoreError::NotFound)?)
 }
 
-pub(super) async fn set_settings(
+pub(super) async fn replace_settings(
     client: Client,
     id: &KeyId,
-    settings: &KeySettings,
-) -> Result<KeyRecord, Failure> {
-    let quota = &settings.quota;
-    let statement = client.prepare_cached(SET_SETTINGS).await?;
+    old: &KeySettings,
+    new: &KeySettings,
+) -> Result<Option<KeyRecord>, Failure> {
+    let statement = client.prepare_cached(REPLACE_SETTINGS).await?;
     let row = client
         .query_opt(
             &statement,
             &[
                 &Text(&id.0),
-                &settings.is_admin,
-                &settings.keeps_content,
-                &optional_wide(quota.requests_per_minute),
-                &optional_wide(quota.requests_per_day),
-                &optional_wide(quota.tokens_per_minute),
-                &optional_wide(quota.tokens_per_day),
-                &optional(settings.preferences.as_ref()),
+                &new.is_admin,
+                &new.keeps_content,
+                &optional_wide(new.quota.requests_per_minute),
+                &optional_wide(new.quota.requests_per_day),
+                &optional_wide(new.quota.tokens_per_minute),
+                &optional_wide(new.quota.tokens_per_day),
+                &optional(new.preferences.as_ref()),
+                &old.is_admin,
+                &old.keeps_content,
+                &optional_wide(old.quota.requests_per_minute),
+                &optional_wide(old.quota.requests_per_day),
+                &optional_wide(old.quota.tokens_per_minute),
+                &optional_wide(old.quota.tokens_per_day),
+                &optional(old.preferences.as_ref()),
             ],
         )
         .await?;
-    record(&row.ok_or(StoreError::NotFound)?)
+    if row.is_none() {
+        by_id(client, id).await?.ok_or(StoreError::NotFound)?;
+    }
+    row.as_ref().map(record).transpose()
 }
 
 pub(super) async fn touch(client: Client, uses: &[(KeyId, Timestamp)]) -> Result<(), Failure> {

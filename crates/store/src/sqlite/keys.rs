@@ -50,10 +50,15 @@ const REVOKE: &str = concat!(
     columns!()
 );
 
-const SET_SETTINGS: &str = concat!(
+/// The settings stand in the order of the columns, the new ones before the old ones. `IS` also takes
+/// two missing values for the same.
+const REPLACE_SETTINGS: &str = concat!(
     "UPDATE api_keys SET is_admin = ?2, keeps_content = ?3, requests_per_minute = ?4,
         requests_per_day = ?5, tokens_per_minute = ?6, tokens_per_day = ?7, preferences = ?8
-    WHERE id = ?1 RETURNING ",
+    WHERE id = ?1 AND is_admin = ?9 AND keeps_content = ?10 AND requests_per_minute IS ?11
+        AND requests_per_day IS ?12 AND tokens_per_minute IS ?13 AND tokens_per_day IS ?14
+        AND preferences IS ?15
+    RETURNING ",
     columns!()
 );
 
@@ -149,30 +154,40 @@ pub(super) fn revoke(
     })
 }
 
-pub(super) fn set_settings(
+pub(super) fn replace_settings(
     connection: &mut Connection,
     id: &KeyId,
-    settings: &KeySettings,
-) -> Result<KeyRecord, StoreError> {
+    old: &KeySettings,
+    new: &KeySettings,
+) -> Result<Option<KeyRecord>, StoreError> {
     durably(connection, |connection| {
-        let quota = &settings.quota;
-        let mut statement = connection.prepare_cached(SET_SETTINGS)?;
-        statement
+        let replaced = connection
+            .prepare_cached(REPLACE_SETTINGS)?
             .query_one(
                 params![
                     id.0,
-                    settings.is_admin,
-                    settings.keeps_content,
-                    quota.requests_per_minute,
-                    quota.requests_per_day,
-                    quota.tokens_per_minute,
-                    quota.tokens_per_day,
-                    settings.preferences,
+                    new.is_admin,
+                    new.keeps_content,
+                    new.quota.requests_per_minute,
+                    new.quota.requests_per_day,
+                    new.quota.tokens_per_minute,
+                    new.quota.tokens_per_day,
+                    new.preferences,
+                    old.is_admin,
+                    old.keeps_content,
+                    old.quota.requests_per_minute,
+                    old.quota.requests_per_day,
+                    old.quota.tokens_per_minute,
+                    old.quota.tokens_per_day,
+                    old.preferences,
                 ],
                 record,
             )
-            .optional()?
-            .ok_or(StoreError::NotFound)
+            .optional()?;
+        if replaced.is_none() {
+            by_id(connection, id)?.ok_or(StoreError::NotFound)?;
+        }
+        Ok(replaced)
     })
 }
 
@@ -235,6 +250,6 @@ pub(super) const QUERIES: &[&str] = &[
     ALL,
     HAS_ACTIVE,
     REVOKE,
-    SET_SETTINGS,
+    REPLACE_SETTINGS,
     TOUCH,
 ];

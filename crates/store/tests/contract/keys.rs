@@ -1,9 +1,13 @@
 //! Keys.
 
+use std::sync::Arc;
+
 use store::{
-    ApiKey, KeyId, KeyQuota, KeyRecord, KeySettings, MAX_BATCH, MAX_KEYS, NewKey, StoreError,
-    Timestamp, connect,
+    ApiKey, KeyId, KeyQuota, KeyRecord, KeySettings, MAX_BATCH, MAX_KEYS, NewKey, Store,
+    StoreError, Timestamp, change_key_settings, connect,
 };
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use crate::{Subject, new_key, stores, unused};
 
@@ -237,27 +241,131 @@ async fn settings_are_kept_as_they_are_given_and_replaced_as_a_whole() {
         let keys = store.keys().await.unwrap();
         assert_eq!(keys, [unused(&given), unused(&other)], "{name}");
 
-        let set = store.set_key_settings(&other.id, &settings).await.unwrap();
+        let nothing = KeySettings::default();
+        let set = replace(&store, &other, [&nothing, &settings]).await;
         let changed = KeyRecord {
             settings: settings.clone(),
             ..unused(&other)
         };
-        assert_eq!(set, changed, "{name}");
+        assert_eq!(set.as_ref(), Some(&changed), "{name}");
         let found = store.key_by_hash(other.hash).await.unwrap();
         assert_eq!(found, Some(changed), "{name}");
         let found = store.key_by_hash(given.hash).await.unwrap();
         assert_eq!(found, Some(unused(&given)), "{name}: of the other key");
 
-        let nothing = KeySettings::default();
-        let set = store.set_key_settings(&other.id, &nothing).await.unwrap();
-        assert_eq!(set, unused(&other), "{name}");
+        // Whatever differs from what is there, nothing is replaced.
+        for stale in others(&settings) {
+            let set = replace(&store, &other, [&stale, &nothing]).await;
+            assert_eq!(set, None, "{name}: {stale:?}");
+        }
+        let set = replace(&store, &other, [&settings, &nothing]).await;
+        assert_eq!(set, Some(unused(&other)), "{name}");
+        for stale in others(&nothing) {
+            let set = replace(&store, &other, [&stale, &settings]).await;
+            assert_eq!(set, None, "{name}: {stale:?}");
+        }
+        let found = store.key(&other.id).await.unwrap();
+        assert_eq!(found, Some(unused(&other)), "{name}");
         // What else happens to a key leaves them.
         let revoked = store.revoke_key(&given.id, Timestamp(30)).await.unwrap();
         assert_eq!(revoked.settings, settings, "{name}");
 
         let unknown = KeyId::random().unwrap();
-        let error = store.set_key_settings(&unknown, &settings).await;
-        let error = error.unwrap_err();
+        let error = store.replace_key_settings(&unknown, &nothing, &nothing);
+        let error = error.await.unwrap_err();
         assert!(matches!(error, StoreError::NotFound), "{name}: {error:?}");
+    }
+}
+
+/// Replaces the first settings by the second.
+async fn replace(
+    store: &Arc<dyn Store>,
+    key: &NewKey,
+    [old, new]: [&KeySettings; 2],
+) -> Option<KeyRecord> {
+    let replaced = store.replace_key_settings(&key.id, old, new).await;
+    replaced.unwrap()
+}
+
+/// Settings that differ from these in one member each.
+fn others(settings: &KeySettings) -> [KeySettings; 7] {
+    let mut others = std::array::from_fn(|_| settings.clone());
+    let changes: [fn(&mut KeySettings); 7] = [
+        |one| one.is_admin ^= true,
+        |one| one.keeps_content ^= true,
+        |one| one.quota.requests_per_minute = Some(1),
+        |one| one.quota.requests_per_day = Some(1),
+        |one| one.quota.tokens_per_minute = Some(1),
+        |one| one.quota.tokens_per_day = Some(1),
+        |one| one.preferences = Some("{}".to_owned()),
+    ];
+    for (other, change) in others.iter_mut().zip(changes) {
+        change(other);
+    }
+    others
+}
+
+#[tokio::test]
+async fn a_change_that_fails_writes_nothing_and_one_of_no_key_is_told() {
+    for Subject { name, store, .. } in stores().await {
+        let key = new_key("a key", 1);
+        store.create_key(key.clone()).await.unwrap();
+        let refused = change_key_settings(&*store, &key.id, |_| Err(StoreError::Closed)).await;
+        assert!(matches!(refused, Err(StoreError::Closed)), "{name}");
+        let found = store.key(&key.id).await.unwrap();
+        assert_eq!(found, Some(unused(&key)), "{name}");
+        let unknown = KeyId::random().unwrap();
+        let change = |_| -> Result<_, StoreError> { panic!("there is nothing to change") };
+        let error = change_key_settings(&*store, &unknown, change).await;
+        assert!(matches!(error, Err(StoreError::NotFound)), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_begins_anew_when_another_is_faster_and_ends_when_that_is_always_so() {
+    for Subject { name, store, .. } in stores().await {
+        let key = new_key("a key", 1);
+        store.create_key(key.clone()).await.unwrap();
+        // Writes while the other change is under way.
+        let outrun = |old: &KeySettings| {
+            let mut faster = old.clone();
+            let used = &mut faster.quota.tokens_per_day;
+            *used = Some(used.unwrap_or(0) + 1);
+            let replaced = store.replace_key_settings(&key.id, old, &faster);
+            let replaced = block_in_place(|| Handle::current().block_on(replaced));
+            assert!(replaced.unwrap().is_some(), "{name}");
+        };
+        let mut num_tries = 0_u32;
+        let changed = change_key_settings(&*store, &key.id, |settings| {
+            num_tries += 1;
+            if num_tries <= 3 {
+                outrun(&settings);
+            }
+            let is_admin = true;
+            Ok::<_, StoreError>(KeySettings {
+                is_admin,
+                ..settings
+            })
+        });
+        let settings = changed.await.unwrap().settings;
+        assert!(settings.is_admin, "{name}");
+        assert_eq!(settings.quota.tokens_per_day, Some(3), "{name}");
+
+        num_tries = 0;
+        let error = change_key_settings(&*store, &key.id, |settings| {
+            num_tries += 1;
+            outrun(&settings);
+            let is_admin = false;
+            Ok(KeySettings {
+                is_admin,
+                ..settings
+            })
+        });
+        let error = error.await.unwrap_err();
+        assert!(matches!(error, StoreError::Busy), "{name}: {error:?}");
+        let settings = store.key(&key.id).await.unwrap().unwrap().settings;
+        assert!(settings.is_admin, "{name}");
+        let faster = settings.quota.tokens_per_day;
+        assert_eq!(faster, Some(3 + num_tries), "{name}");
     }
 }

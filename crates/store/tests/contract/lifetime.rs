@@ -51,7 +51,7 @@ async fn a_store_answers_until_it_is_closed() {
             store.has_active_key(late).await.unwrap_err(),
             store.revoke_key(&key.id, late).await.unwrap_err(),
             store
-                .set_key_settings(&key.id, &settings)
+                .replace_key_settings(&key.id, &settings, &settings)
                 .await
                 .unwrap_err(),
             store.touch_keys(&[]).await.unwrap_err(),

@@ -89,14 +89,19 @@ impl Model {
         requests
     }
 
-    pub(crate) fn set_key_settings(
+    /// `None`: there is no such key.
+    pub(crate) fn replace_key_settings(
         &mut self,
         id: &KeyId,
-        settings: &KeySettings,
-    ) -> Option<KeyRecord> {
+        old: &KeySettings,
+        new: &KeySettings,
+    ) -> Option<Option<KeyRecord>> {
         let (_, record) = self.keys.iter_mut().find(|(_, record)| record.id == *id)?;
-        record.settings = settings.clone();
-        Some(record.clone())
+        if record.settings != *old {
+            return Some(None);
+        }
+        record.settings = new.clone();
+        Some(Some(record.clone()))
     }
 
     pub(crate) fn forget_requests(&mut self, before: Timestamp) -> usize {

@@ -21,7 +21,8 @@ enum Step {
     TouchKeys(Vec<(KeyId, Timestamp)>),
     InsertRequests(Vec<RequestRecord>),
     Requests(RequestQuery),
-    SetKeySettings(KeyId, KeySettings),
+    /// From those that are there, or from others.
+    ReplaceKeySettings(KeyId, Option<KeySettings>, KeySettings),
     ForgetRequests(Timestamp),
 }
 
@@ -122,7 +123,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => vec((key_id(), timestamp()), 0..4).prop_map(Step::TouchKeys),
         2 => vec(request(), 0..6).prop_map(Step::InsertRequests),
         1 => query().prop_map(Step::Requests),
-        1 => (key_id(), settings()).prop_map(|(id, s)| Step::SetKeySettings(id, s)),
+        2 => (key_id(), option::weighted(0.3, settings()), settings())
+            .prop_map(|(id, old, new)| Step::ReplaceKeySettings(id, old, new)),
         1 => timestamp().prop_map(Step::ForgetRequests),
     ]
 }
@@ -159,11 +161,17 @@ async fn tell(store: &dyn Store, model: &mut Model, step: &Step) {
             let requests = store.requests(query).await.unwrap();
             assert_eq!(requests, model.requests(query));
         }
-        Step::SetKeySettings(id, settings) => match store.set_key_settings(id, settings).await {
-            Ok(record) => assert_eq!(Some(record), model.set_key_settings(id, settings)),
-            Err(StoreError::NotFound) => assert_eq!(None, model.set_key_settings(id, settings)),
-            Err(error) => panic!("{error:?}"),
-        },
+        Step::ReplaceKeySettings(id, old, new) => {
+            let known = model.keys().into_iter().find(|key| key.id == *id);
+            let known = known.map(|key| key.settings).unwrap_or_default();
+            let old = old.as_ref().unwrap_or(&known);
+            let replaced = model.replace_key_settings(id, old, new);
+            match store.replace_key_settings(id, old, new).await {
+                Ok(record) => assert_eq!(Some(record), replaced),
+                Err(StoreError::NotFound) => assert_eq!(None, replaced),
+                Err(error) => panic!("{error:?}"),
+            }
+        }
         Step::ForgetRequests(before) => {
             let limits = Retention {
                 requests_before: Some(*before),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use store::{Counter, Store, Take, Taken, Timestamp, connect};
+use store::{
+    Counter, KeySettings, Store, StoreError, Take, Taken, Timestamp, change_key_settings, connect,
+};
 
 use crate::attempts::{attempt, naive_sums, whole};
 use crate::{all_requests, new_key, request, shared_stores};
@@ -22,6 +24,59 @@ async fn two_stores_see_what_the_other_wrote() {
         command.close().await.unwrap();
         server.insert_requests(&[request("a", 3)]).await.unwrap();
         assert_eq!(all_requests(&server).await.len(), 1, "{name}");
+    }
+}
+
+/// Notes a change of its own in a member of the settings that others change, too.
+fn noted(mut settings: KeySettings, change: usize) -> KeySettings {
+    let quota = &mut settings.quota;
+    let limit = match change % 5 {
+        0 => &mut quota.requests_per_minute,
+        1 => &mut quota.requests_per_day,
+        2 => &mut quota.tokens_per_minute,
+        3 => &mut quota.tokens_per_day,
+        _ => {
+            let preferences = settings.preferences.get_or_insert_default();
+            preferences.push_str(&format!("{change} "));
+            return settings;
+        }
+    };
+    *limit = Some(limit.unwrap_or(0) + 1);
+    settings
+}
+
+#[tokio::test]
+async fn of_many_changes_of_a_keys_settings_at_once_none_is_lost() {
+    const NUM_CHANGES: usize = 100;
+    for (subject, url) in shared_stores().await {
+        let name = subject.name;
+        let stores = [subject.store, connect(&url).await.unwrap()];
+        let key = new_key("shared", 1);
+        stores[0].create_key(key.clone()).await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for change in 0..NUM_CHANGES {
+            let (store, id) = (Arc::clone(&stores[change / 5 % 2]), key.id.clone());
+            tasks.spawn(async move {
+                let change = |settings| Ok::<_, StoreError>(noted(settings, change));
+                change_key_settings(&*store, &id, change).await.unwrap();
+            });
+        }
+        tasks.join_all().await;
+        let mut settings = stores[1].key(&key.id).await.unwrap().unwrap().settings;
+        let noted_in = settings.preferences.take().unwrap();
+        let mut noted_in: Vec<usize> = noted_in
+            .split_whitespace()
+            .map(|change| change.parse().unwrap())
+            .collect();
+        noted_in.sort_unstable();
+        let expected: Vec<_> = (4..NUM_CHANGES).step_by(5).collect();
+        assert_eq!(noted_in, expected, "{name}");
+        let others = (0..NUM_CHANGES).filter(|change| change % 5 != 4);
+        assert_eq!(
+            settings,
+            others.fold(KeySettings::default(), noted),
+            "{name}"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! `GET /api/health` and `GET /api/availability`: how models did over time, for whoever asks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
@@ -10,21 +11,59 @@ use axum::response::Response;
 use router::Caller;
 use router::Sort;
 use router::availability::History;
+use router::catalog::Catalog;
 use router::flr::{
-    AvailabilityParams, BadDays, Cases, CasesOf, ErrorRates, availability_body,
+    AvailabilityParams, BadDays, Cases, CasesOf, ErrorRates, Point, availability_body,
     availability_params, coded_error_body, failures, health_body, health_params,
 };
 use router::recorder::now;
 use router::reliability::Window;
 use serde_json::Value;
-use store::{Resolution, StoreError, Timestamp};
+use store::{KeyId, Resolution, StoreError, Timestamp};
 
 use super::failed;
 use crate::body::json_response;
 use crate::error::ApiError;
 use crate::query::Query;
+use crate::recent::Recent;
 use crate::request_id::RequestId;
 use crate::routes::AppState;
+
+/// How old what is shown to everybody may be.
+const MAX_AGE: Duration = Duration::from_secs(10);
+
+/// What was read lately of what everybody may see, by what the reads depend on. All other parameters
+/// choose from what was read.
+pub(crate) struct Charts {
+    health: Recent<Window, HealthRead, StoreError>,
+    /// By the number of days.
+    history: Recent<u32, HistoryRead, StoreError>,
+    rates: Recent<(), ErrorRates, StoreError>,
+}
+
+impl Default for Charts {
+    fn default() -> Self {
+        Self {
+            health: Recent::new(MAX_AGE),
+            history: Recent::new(MAX_AGE),
+            rates: Recent::new(MAX_AGE),
+        }
+    }
+}
+
+/// How often models failed, as of a moment.
+struct HealthRead {
+    at: Timestamp,
+    catalog: Arc<Catalog>,
+    rates: ErrorRates,
+    points: Vec<Point>,
+}
+
+/// When they could be had, as of a moment.
+struct HistoryRead {
+    at: Timestamp,
+    history: History,
+}
 
 /// How often models fail, and when.
 pub(crate) async fn health(
@@ -36,24 +75,44 @@ pub(crate) async fn health(
     let params = health_params(|name| query.get(name));
     // Without a key nobody knows whose reports are meant.
     let only = caller.key_id.as_ref().filter(|_| params.is_own_reports);
-    let now = now();
-    let failed = failed(failures::HEALTH);
-    let resolution = params.window.resolution();
+    let window = params.window;
+    let (read, cache) = match only {
+        Some(_) => {
+            let own = health_of(&app, only, window).await;
+            let own = own.map(Arc::new).map_err(Arc::new);
+            (own, "private, max-age=60")
+        }
+        None => {
+            let all = app
+                .charts
+                .health
+                .get(window, || health_of(&app, None, window));
+            (all.await, "public, max-age=60")
+        }
+    };
+    let read = read.map_err(failed(failures::HEALTH))?;
+    let body = health_body(&read.catalog, &read.rates, &read.points, &params, read.at);
+    Ok(cached(StatusCode::OK, &body, cache))
+}
+
+async fn health_of(
+    app: &AppState,
+    reporter: Option<&KeyId>,
+    window: Window,
+) -> Result<HealthRead, StoreError> {
+    let at = now();
     let of = CasesOf {
-        reporter: only,
+        reporter,
         ..CasesOf::default()
     };
-    let cases = Cases::read(&*app.store, of, params.window, resolution, now).await;
-    let cases = cases.map_err(&failed)?;
+    let cases = Cases::read(&*app.store, of, window, window.resolution(), at).await?;
     let catalog = app.router.catalog();
-    let points = cases.points(&*app.store, &catalog).await;
-    let points = points.map_err(&failed)?;
-    let body = health_body(&catalog, &cases.rates(&catalog), &points, &params, now);
-    let cache = match only {
-        Some(_) => "private, max-age=60",
-        None => "public, max-age=60",
-    };
-    Ok(cached(StatusCode::OK, &body, cache))
+    Ok(HealthRead {
+        at,
+        rates: cases.rates(&catalog),
+        points: cases.points(&*app.store, &catalog).await?,
+        catalog,
+    })
 }
 
 /// On which days they could be had.
@@ -80,20 +139,28 @@ pub(crate) async fn availability(
     }
 }
 
-async fn availability_of(app: &AppState, params: &AvailabilityParams) -> Result<Value, StoreError> {
-    let now = now();
-    let history = History::read(&*app.store, None, params.num_days, now).await?;
+async fn availability_of(
+    app: &AppState,
+    params: &AvailabilityParams,
+) -> Result<Value, Arc<StoreError>> {
+    let num_days = params.num_days;
+    let read = app.charts.history.get(num_days, async || {
+        let at = now();
+        let history = History::read(&*app.store, None, num_days, at).await?;
+        Ok(HistoryRead { at, history })
+    });
+    let HistoryRead { at, history } = &*read.await?;
     let catalog = app.router.catalog();
     let errors = match params.sort {
-        Sort::LeastIssues => rates(app, now).await?,
-        _ => ErrorRates::default(),
+        Sort::LeastIssues => app.charts.rates.get((), || rates(app)).await?,
+        _ => Arc::default(),
     };
-    Ok(availability_body(&catalog, &history, &errors, params, now))
+    Ok(availability_body(&catalog, history, &errors, params, *at))
 }
 
-async fn rates(app: &AppState, now: Timestamp) -> Result<ErrorRates, StoreError> {
+async fn rates(app: &AppState) -> Result<ErrorRates, StoreError> {
     let of = CasesOf::default();
-    let cases = Cases::read(&*app.store, of, Window::Week, Resolution::Whole, now).await?;
+    let cases = Cases::read(&*app.store, of, Window::Week, Resolution::Whole, now()).await?;
     Ok(cases.rates(&app.router.catalog()))
 }
 
