@@ -43,7 +43,8 @@ fn run() -> Result<(), String> {
             name => return Err(format!("{name} is unknown")),
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // One thread, so that what it needs itself is the same beside every gateway.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
