@@ -20,14 +20,14 @@ const HOUR_MS: u64 = 3_600_000;
 /// What the attempts are spread over.
 const SPAN_MS: u64 = 30 * 24 * HOUR_MS;
 
-/// Attempts as they come: times go forward, request ids are random.
+/// Attempts as they come: times go forward, and with them the names of requests.
 fn attempt(begin_ms: u64, number: u64) -> AttemptRecord {
     // A step that shares no divisor with 2^64 visits numbers in no visible order.
     let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let deployment = scattered >> 32;
     let is_ok = scattered % 10 > 1;
     AttemptRecord {
-        request_id: format!("req_{scattered:016x}"),
+        request_id: format!("req_{number:08x}{scattered:016x}"),
         number: 0,
         model: format!("vendor/model-{}", deployment % (NUM_DEPLOYMENTS / 2)),
         deployment: DeploymentKey {

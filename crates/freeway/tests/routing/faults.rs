@@ -212,3 +212,26 @@ async fn whoever_fails_before_the_first_word_is_replaced() {
     }
     gateway.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_tls_is_recorded_as_a_fault_of_the_network_and_replaced() {
+    let (bad, good) = (Mock::start().await.unwrap(), Mock::start().await.unwrap());
+    let names = |name: &str| [("m".to_owned(), name.to_owned())];
+    let false_tls = provider("bad", &bad, &names("mock/m"));
+    let false_tls = false_tls.replace(&bad.base_url(), &bad.false_tls_url());
+    let settings = false_tls + &provider("good", &good, &names("mock/spare"));
+    let home = tempdir().unwrap();
+    let gateway = Gateway::start(home.path(), &settings).await;
+    let asked = async |models: &[&str]| {
+        let body = chat(models, false);
+        let reply = send(&gateway.address, "POST", "/v1/chat/completions", &body).await;
+        reply.unwrap()
+    };
+    let replaced = asked(&["mock/m", "mock/spare"]).await;
+    assert_eq!(replaced.words(), good.good_words());
+    let trail = "bad/m=network,good/m=ok";
+    assert_eq!(replaced.header("x-freeway-attempts"), trail);
+    let alone = asked(&["mock/m"]).await;
+    assert_eq!(alone.status, 502, "{alone:?}");
+    gateway.end().await;
+}

@@ -15,13 +15,15 @@ use tokio::process::{Child, Command};
 
 /// What stands before the hosts in every configuration: nobody else is known, and no model runs here.
 const SETTINGS: &str = r#"
-[server]
-listen = "127.0.0.1:0"
 [model]
 name = "none"
 [log]
 level = "error"
+[server]
+listen = "127.0.0.1:0"
 "#;
+/// Where a server keeps what it knows, in its home.
+pub(crate) const DATABASE: &str = "freeway.db";
 
 /// Shorter than anything a host does on purpose, longer than what a busy machine takes to do it.
 const PATIENCE: &str = "first_byte_timeout_s = 1.5\nfirst_content_timeout_s = 1.5\n\
@@ -50,9 +52,18 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts it on what is in `home`. `settings` are its hosts and its `[routing]`.
     pub(crate) async fn start(home: &Path, settings: &str) -> Self {
+        Self::start_on(home, format!("{SETTINGS}{settings}")).await
+    }
+
+    /// The same, for clients with keys only.
+    pub(crate) async fn start_with_keys(home: &Path, settings: &str) -> Self {
+        Self::start_on(home, format!("{SETTINGS}require_key = true\n{settings}")).await
+    }
+
+    async fn start_on(home: &Path, settings: String) -> Self {
         let config = home.join("freeway.toml");
-        std::fs::write(&config, format!("{SETTINGS}{settings}")).unwrap();
-        let database = home.join("freeway.db");
+        std::fs::write(&config, settings).unwrap();
+        let database = home.join(DATABASE);
         let mut command = Command::new(env!("CARGO_BIN_EXE_freeway"));
         command
             .arg("serve")
@@ -170,10 +181,22 @@ impl Reply {
 
 /// Sends a request; `None` if the connection broke.
 pub(crate) async fn send(address: &str, method: &str, path: &str, body: &str) -> Option<Reply> {
+    send_as(address, "", method, path, body).await
+}
+
+/// The same with a key.
+pub(crate) async fn send_as(
+    address: &str,
+    key: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Option<Reply> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+         authorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.ok()?;
