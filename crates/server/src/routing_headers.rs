@@ -1,5 +1,6 @@
 //! The headers that say how a request was routed.
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use router::{AttemptSummary, QuotaState};
@@ -17,24 +18,20 @@ pub(crate) fn name_attempts(
     deployment: Option<&str>,
     trail: &[AttemptSummary],
 ) {
-    let mut name = |header: HeaderName, text: &str| {
+    let mut name = |header: HeaderName, mut text: String| {
         // Names come from hosts and may have letters that a header cannot.
-        let text: String = text
-            .chars()
-            .map(|letter| match letter {
-                ' '..='~' => letter,
-                _ => '?',
-            })
-            .collect();
-        if let Ok(value) = HeaderValue::from_str(&text) {
+        if text.contains(|letter| !matches!(letter, ' '..='~')) {
+            text = text.replace(|letter| !matches!(letter, ' '..='~'), "?");
+        }
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
             headers.insert(header, value);
         }
     };
     if let Some(deployment) = deployment {
-        name(DEPLOYMENT, deployment);
+        name(DEPLOYMENT, deployment.to_owned());
     }
     let attempts: Vec<String> = trail.iter().map(AttemptSummary::to_text).collect();
-    name(ATTEMPTS, &attempts.join(","));
+    name(ATTEMPTS, attempts.join(","));
 }
 
 /// What of an answer goes into the head of the response, once its stream is somebody else's.

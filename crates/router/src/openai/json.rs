@@ -11,6 +11,12 @@ pub(super) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidR
         let message = "the body must be a JSON object, not a list";
         return Err(InvalidRequest::new(message));
     }
+    // Keeping track of the path costs time that only a wrong body is worth.
+    serde_json::from_slice(body).or_else(|_| from_slice_with_path(body))
+}
+
+/// The same, with the path of the field that is wrong.
+fn from_slice_with_path<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidRequest> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
