@@ -6,3 +6,4 @@ mod chaos;
 mod faults;
 mod gateway;
 mod killed;
+mod traces;
