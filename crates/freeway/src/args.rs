@@ -220,7 +220,8 @@ pub(crate) struct DoctorArgs {
 /// Serve the model over HTTP, as the OpenAI API
 ///
 /// Any OpenAI client works with the base URL http://127.0.0.1:8080/v1. On this machine no key is
-/// needed; for other machines make one with `freeway keys create`.
+/// needed; for other machines make one with `freeway keys create`. Traces go to the OpenTelemetry
+/// collector that OTEL_EXPORTER_OTLP_ENDPOINT names, if it is set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

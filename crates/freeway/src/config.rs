@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) routing: RoutingSection,
     pub(crate) store: StoreSection,
     pub(crate) log: LogSection,
+    pub(crate) telemetry: TelemetrySection,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) provider: Vec<ProviderSection>,
 }
@@ -139,6 +140,7 @@ pub(crate) struct ProviderSection {
     pub(crate) is_own: Option<bool>,
     pub(crate) trains_on_prompts: Option<bool>,
     pub(crate) leaks_harmony: Option<bool>,
+    pub(crate) sends_trace: Option<bool>,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) models: Vec<ProviderModel>,
     pub(crate) free_models: Vec<String>,
@@ -200,6 +202,23 @@ impl Default for LogSection {
         Self {
             level: "info".to_owned(),
             format: LogFormat::Text,
+        }
+    }
+}
+
+/// `[telemetry]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TelemetrySection {
+    pub(crate) otlp_endpoint: String,
+    pub(crate) sample_ratio: f64,
+}
+
+impl Default for TelemetrySection {
+    fn default() -> Self {
+        Self {
+            otlp_endpoint: String::new(),
+            sample_ratio: 1.0,
         }
     }
 }

@@ -25,6 +25,7 @@ mod machine;
 mod moments;
 mod providers;
 mod table;
+mod telemetry;
 mod terminal;
 mod wiring;
 

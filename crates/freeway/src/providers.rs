@@ -217,6 +217,8 @@ fn row(
     let is_own = section
         .is_own
         .unwrap_or_else(|| known.is_some_and(|one| one.is_local));
+    // Hosts of others are told nothing that they need not know.
+    row.sends_trace = section.sends_trace.unwrap_or(is_own);
     Ok((tier_of(is_own), row))
 }
 
@@ -288,6 +290,10 @@ mod tests {
         assert_eq!(ids(&rows), ["rack", "x"]);
         assert_eq!((rows[0].0, rows[1].0), (Tier::Local, Tier::Hosted));
         assert_eq!(rows[0].1.base_url, "http://10.0.0.5:8000/v1");
+        assert_eq!(
+            [0, 1].map(|at: usize| rows[at].1.sends_trace),
+            [true, false]
+        );
         assert!(matches!(&rows[1].1.list, ModelList::Fixed(models) if models.len() == 1));
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use router::otlp::{Exporter, TracerTask};
 use router::recorder::{Recorder, RecorderTask};
 use router::sync::{SyncTarget, Syncer};
 use router::{Accounts, Metrics, Router, RouterConfig};
@@ -60,29 +61,34 @@ pub(crate) fn start_log(config: &LogSection) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
 }
 
-/// A router over these targets, and the task that writes down what becomes of requests. It knows no
-/// model until it is given a catalogue.
+/// A router over these targets, and the tasks that write down what becomes of requests and export their
+/// traces, if an exporter is given. It knows no model until it is given a catalogue.
 pub(crate) async fn router(
     targets: &[SyncTarget],
     routing: RouterConfig,
     store: &Arc<dyn Store>,
     config: &Config,
+    exporter: Option<Exporter>,
 ) -> (Arc<Router>, Records) {
     let metrics = Arc::new(Metrics::default());
     let keep = config.store.keep();
     let (recorder, task) = Recorder::spawn(Arc::clone(store), Arc::clone(&metrics), keep);
     let asked = targets.iter().map(|one| Arc::clone(&one.provider));
-    let router = Router::new(
-        Accounts::new(asked),
-        routing,
-        Arc::clone(store),
-        recorder,
-        metrics,
-    );
+    let traces = exporter.map(|exporter| exporter.start(Arc::clone(&metrics)));
+    let asked = Accounts::new(asked);
+    let router = Router::new(asked, routing, Arc::clone(store), recorder, metrics);
+    let (router, traces) = match traces {
+        Some((tracer, task)) => (router.with_tracer(tracer), Some(task)),
+        None => (router, None),
+    };
     if let Err(error) = router.accounts().remember(&**store).await {
         tracing::error!(%error, "what was used of the quotas of the day is not known");
     }
-    (Arc::new(router), Records(task))
+    let records = Records {
+        recorder: task,
+        traces,
+    };
+    (Arc::new(router), records)
 }
 
 /// The catalogue that the store keeps, with what runs here.
@@ -91,16 +97,27 @@ pub(crate) fn take_catalog(router: &Router, syncer: &Syncer) {
     router.set_catalog(catalog);
 }
 
-/// Records that may still have to be written.
-pub(crate) struct Records(RecorderTask);
+/// Records that may still have to be written, and traces to be exported.
+pub(crate) struct Records {
+    recorder: RecorderTask,
+    traces: Option<TracerTask>,
+}
 
 impl Records {
     /// Waits until they are, but not without end: whatever still holds the way to the store, such as a
     /// prompt being rendered, is not waited for. Every [`Router`] has to be gone.
     pub(crate) async fn finish(self) {
-        let finished = tokio::time::timeout(RECORDER_PATIENCE, self.0.finish());
-        if finished.await.is_err() {
-            tracing::warn!("some requests were not recorded");
-        }
+        let recorded = async {
+            let finished = tokio::time::timeout(RECORDER_PATIENCE, self.recorder.finish());
+            if finished.await.is_err() {
+                tracing::warn!("some requests were not recorded");
+            }
+        };
+        let exported = async {
+            if let Some(traces) = self.traces {
+                traces.finish().await;
+            }
+        };
+        futures_util::future::join(recorded, exported).await;
     }
 }

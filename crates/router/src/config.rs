@@ -24,6 +24,8 @@ pub struct ProviderConfig {
     pub free: FreeRule,
     /// Whether prompts may be trained on or published; `None`: unknown.
     pub trains_on_prompts: Option<bool>,
+    /// Whether it is told the trace that a request belongs to, where requests are traced.
+    pub sends_trace: bool,
     /// How it differs from others.
     pub dialect: Dialect,
     /// How long it may take.
@@ -229,6 +231,7 @@ impl ProviderConfig {
             list: ModelList::OpenAi,
             free: FreeRule::AsListed,
             trains_on_prompts: None,
+            sends_trace: false,
             dialect: Dialect::default(),
             timeouts: Timeouts::default(),
             bounds: Bounds::default(),

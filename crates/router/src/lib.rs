@@ -8,6 +8,7 @@
 //! * [`reliability`]: how often models fail, with what is known and what is not.
 //! * [`Router`]: finds the deployments of a model, asks one, and watches the answer go by.
 //! * [`recorder`]: writes to the store what became of each request, away from the token path.
+//! * [`otlp`]: sends traces of requests to a collector, if there is one.
 //! * [`flr`]: the API of Free LLM Router in JSON.
 //!
 //! A request goes down once and a stream comes up once. Dropping the stream cancels the request,
@@ -28,6 +29,7 @@ mod metrics;
 mod model_info;
 mod needs;
 pub mod openai;
+pub mod otlp;
 pub mod policy;
 mod preferences;
 pub mod presets;
@@ -51,4 +53,4 @@ pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, UseCase};
 pub use random_id::{random_id, random_unit, request_id};
-pub use router::{AUTO, Answer, AttemptSummary, Router, RouterConfig, WatchedStream};
+pub use router::{AUTO, Answer, Arrival, AttemptSummary, Router, RouterConfig, WatchedStream};

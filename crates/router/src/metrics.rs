@@ -76,6 +76,8 @@ pub struct Metrics {
     breaker_state: Family<DeploymentLabels, Gauge>,
     http_responses: Family<HttpLabels, Counter>,
     records_lost: Counter,
+    pub(crate) spans_exported: Counter,
+    spans_dropped: Counter,
     resident_bytes: Gauge<i64>,
     uptime: Gauge<f64, AtomicU64>,
     started: std::time::Instant,
@@ -103,6 +105,8 @@ impl Default for Metrics {
         let breaker_state = Family::<DeploymentLabels, Gauge>::default();
         let http_responses = Family::<HttpLabels, Counter>::default();
         let records_lost = Counter::default();
+        let spans_exported = Counter::default();
+        let spans_dropped = Counter::default();
         let resident_bytes = Gauge::<i64>::default();
         let uptime = Gauge::<f64, AtomicU64>::default();
 
@@ -176,6 +180,16 @@ impl Default for Metrics {
             "Records of requests that could not be written to the store",
             records_lost.clone(),
         );
+        registry.register(
+            "freeway_otlp_spans_exported",
+            "Spans of traces that the collector took",
+            spans_exported.clone(),
+        );
+        registry.register(
+            "freeway_otlp_spans_dropped",
+            "Spans of traces that found no room in the queue or were not taken",
+            spans_dropped.clone(),
+        );
         registry.register_with_unit(
             "process_resident_memory",
             "Memory that the process holds",
@@ -204,6 +218,8 @@ impl Default for Metrics {
             breaker_state,
             http_responses,
             records_lost,
+            spans_exported,
+            spans_dropped,
             resident_bytes,
             uptime,
             started: std::time::Instant::now(),
@@ -339,6 +355,21 @@ impl Metrics {
     /// So many records could not be written.
     pub(crate) fn records_lost(&self, count: usize) {
         self.records_lost.inc_by(count as u64);
+    }
+
+    /// The collector of traces took so many spans.
+    pub(crate) fn spans_exported(&self, count: u64) {
+        self.spans_exported.inc_by(count);
+    }
+
+    /// So many spans were not exported.
+    pub(crate) fn spans_dropped(&self, count: u64) {
+        self.spans_dropped.inc_by(count);
+    }
+
+    /// How many were not, in all.
+    pub(crate) fn num_spans_dropped(&self) -> u64 {
+        self.spans_dropped.get()
     }
 
     /// How busy a provider is.

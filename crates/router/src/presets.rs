@@ -359,6 +359,7 @@ impl Preset {
                 [] => FreeRule::AsListed,
                 names => FreeRule::Named(names.iter().map(owned).collect()),
             },
+            sends_trace: false,
             trains_on_prompts: self.is_local.then_some(false),
             dialect: self.dialect,
             timeouts: match self.is_local {

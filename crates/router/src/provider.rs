@@ -83,6 +83,11 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// The name and port of the host that is asked, if one is.
+    fn address(&self) -> Option<(&str, u16)> {
+        None
+    }
+
     /// Why it cannot answer at present, if that is known without asking it.
     fn unavailable(&self) -> Option<String>;
 

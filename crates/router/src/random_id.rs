@@ -72,7 +72,7 @@ pub fn random_unit() -> f64 {
 
 /// Random bytes of the operating system, fetched for several at a time: a system call for each
 /// would cost more than all else here.
-fn random_bytes<const N: usize>() -> [u8; N] {
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     const { assert!(N <= POOL_BYTES) };
     thread_local! {
         static POOL: RefCell<([u8; POOL_BYTES], usize)> =

@@ -27,6 +27,7 @@ use crate::error::{FaultDomain, RouterError};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::openai::{ChatRequest, CompletionRequest};
+use crate::otlp::{RequestTrace, Tracer};
 use crate::provider::Provider;
 use crate::quota::QuotaAdmission;
 use crate::random_id::random_id;
@@ -65,6 +66,25 @@ impl Default for RouterConfig {
     }
 }
 
+/// What comes with a request beside what it asks for.
+#[derive(Clone)]
+pub struct Arrival {
+    /// The name of the request in the records.
+    pub request_id: String,
+    /// Its trace, if it is traced.
+    pub trace: Option<RequestTrace>,
+}
+
+impl From<String> for Arrival {
+    /// A request of this name that is not traced.
+    fn from(request_id: String) -> Self {
+        Self {
+            request_id,
+            trace: None,
+        }
+    }
+}
+
 /// An answer that has begun.
 pub struct Answer {
     /// Its name, such as `chatcmpl-…`.
@@ -93,6 +113,7 @@ pub struct Router {
     config: RouterConfig,
     recorder: Recorder,
     metrics: Arc<Metrics>,
+    tracer: Option<Tracer>,
 }
 
 impl Router {
@@ -115,7 +136,20 @@ impl Router {
             config,
             recorder,
             metrics,
+            tracer: None,
         }
+    }
+
+    /// The same, with a way for traces of its requests.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        let tracer = Some(tracer);
+        Self { tracer, ..self }
+    }
+
+    /// Where traces of requests begin, if requests are traced.
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.tracer.as_ref()
     }
 
     /// Routes by this catalogue from now on. Requests under way go on with the one before.
@@ -227,18 +261,19 @@ impl Router {
         Ok(())
     }
 
-    /// Answers the next message of a conversation. `request_id` is the name of the request in the
-    /// records.
+    /// Answers the next message of a conversation. What comes with it may be no more than the name of
+    /// the request.
     ///
     /// # Errors
     /// What keeps the answer from beginning. Later failures come in the stream.
     pub async fn chat(
         &self,
         caller: &Caller,
-        request_id: String,
+        arrival: impl Into<Arrival>,
         request: &Arc<ChatRequest>,
     ) -> Result<Answer, RouterError> {
-        self.answer(caller, request_id, &Asked::Chat(request)).await
+        let asked = Asked::Chat(request);
+        self.answer(caller, arrival.into(), &asked).await
     }
 
     /// Continues a text.
@@ -248,11 +283,11 @@ impl Router {
     pub async fn complete(
         &self,
         caller: &Caller,
-        request_id: String,
+        arrival: impl Into<Arrival>,
         request: &Arc<CompletionRequest>,
     ) -> Result<Answer, RouterError> {
-        self.answer(caller, request_id, &Asked::Completion(request))
-            .await
+        let asked = Asked::Completion(request);
+        self.answer(caller, arrival.into(), &asked).await
     }
 
     /// Everything that can be counted, in the text form that Prometheus reads.
@@ -287,7 +322,7 @@ impl Router {
     async fn answer(
         &self,
         caller: &Caller,
-        request_id: String,
+        arrival: Arrival,
         asked: &Asked<'_>,
     ) -> Result<Answer, RouterError> {
         let model = asked.models().next().unwrap_or(AUTO);
@@ -296,7 +331,7 @@ impl Router {
             &self.metrics,
             asked.operation(),
             caller,
-            request_id,
+            arrival,
             model,
             asked.is_stream(),
         );

@@ -20,7 +20,7 @@ use crate::api::{chat, completions, flr, health, history, keys, me, metrics, mod
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
 use crate::error::{self, ApiError};
-use crate::request_id;
+use crate::{request_id, traced};
 
 /// What every endpoint may need.
 pub(crate) struct AppState {
@@ -74,12 +74,9 @@ impl AppState {
 pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
     let cors = auth.cors();
     let for_callers = Routes::new()
+        .route(traced::CHAT, post(chat::create).fallback(only_post))
         .route(
-            "/v1/chat/completions",
-            post(chat::create).fallback(only_post),
-        )
-        .route(
-            "/v1/completions",
+            traced::COMPLETIONS,
             post(completions::create).fallback(only_post),
         )
         .route(
@@ -97,11 +94,14 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
     let for_everybody = Routes::new()
         .route("/healthz", get(health::alive).fallback(only_get))
         .route("/readyz", get(health::ready).fallback(only_get));
-    for_everybody
+    let mut all = for_everybody
         .merge(for_callers)
         .merge(own_api(Arc::clone(&auth)))
-        .merge(flr_api(auth))
-        .layer(from_fn_with_state(Arc::clone(&app), count))
+        .merge(flr_api(auth));
+    if app.router.tracer().is_some() {
+        all = all.layer(from_fn_with_state(Arc::clone(&app), traced::follow));
+    }
+    all.layer(from_fn_with_state(Arc::clone(&app), count))
         .layer(from_fn(request_id::name))
         .with_state(app)
 }

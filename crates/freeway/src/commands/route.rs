@@ -79,7 +79,8 @@ async fn routed(
     let num_hosts = targets.len();
     let store = wiring::open_store(config).await?;
     targets.extend(local_target::start(config, false)?);
-    let (router, records) = wiring::router(&targets, routing, &store, config).await;
+    // Traces are of requests to a server.
+    let (router, records) = wiring::router(&targets, routing, &store, config, None).await;
     let accounts = router.accounts().clone();
     let syncer = Syncer::start(targets, accounts, Arc::clone(&store), sync).await;
     wiring::take_catalog(&router, &syncer);

@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use crate::args::ServeArgs;
 use crate::config::{Config, LogFormat};
 use crate::local_target::{self, NO_MODEL};
-use crate::{UsageError, interrupt, providers, terminal, wiring};
+use crate::{UsageError, interrupt, providers, telemetry, terminal, wiring};
 
 /// How long the start waits for the first look at hosts that nobody has looked at yet: until then
 /// there is no such model as theirs. One that hangs keeps those of others waiting no longer.
@@ -79,6 +79,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let mut limits = config.server.limits()?;
     let routing = config.routing.router()?;
     let sync = config.routing.sync(router::random_unit())?;
+    let exporter = telemetry::exporter(&config.telemetry, &wiring::variable)?;
     let mut targets = providers::targets(config, &wiring::variable)?;
     let hosted = targets.iter().filter(|one| one.tier == Tier::Hosted);
     limits.hosted_providers = hosted.map(|one| one.provider.id().0.clone()).collect();
@@ -90,7 +91,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let what = what_answers(local.as_ref(), targets.len())?;
     targets.extend(local);
 
-    let (router, records) = wiring::router(&targets, routing, &store, config).await;
+    let (router, records) = wiring::router(&targets, routing, &store, config, exporter).await;
     let accounts = router.accounts().clone();
     let syncer = Syncer::start(targets, accounts, Arc::clone(&store), sync).await;
     let (is_first_look, mut catalogs) = (syncer.has_unseen().await?, syncer.subscribe());

@@ -12,6 +12,7 @@ use store::Store;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 /// What stands before the hosts in every configuration: nobody else is known, and no model runs here.
 const SETTINGS: &str = r#"
@@ -28,6 +29,9 @@ pub(crate) const DATABASE: &str = "freeway.db";
 /// Shorter than anything a host does on purpose, longer than what a busy machine takes to do it.
 const PATIENCE: &str = "first_byte_timeout_s = 1.5\nfirst_content_timeout_s = 1.5\n\
                         idle_timeout_s = 1.5\nanswer_timeout_s = 1.5\n";
+
+/// Longest log that is kept.
+const MAX_LOG_BYTES: usize = 1 << 20;
 
 /// A host, as it is configured.
 pub(crate) fn provider(id: &str, mock: &Mock, models: &[(String, String)]) -> String {
@@ -47,20 +51,31 @@ pub(crate) struct Gateway {
     child: Child,
     pub(crate) address: String,
     database: PathBuf,
+    log: JoinHandle<String>,
 }
 
 impl Gateway {
     /// Starts it on what is in `home`. `settings` are its hosts and its `[routing]`.
     pub(crate) async fn start(home: &Path, settings: &str) -> Self {
-        Self::start_on(home, format!("{SETTINGS}{settings}")).await
+        Self::start_with(home, settings, &[]).await
     }
 
-    /// The same, for clients with keys only.
+    /// The same with these variables in its environment.
+    pub(crate) async fn start_with(
+        home: &Path,
+        settings: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        Self::start_on(home, format!("{SETTINGS}{settings}"), variables).await
+    }
+
+    /// The same for clients with keys only.
     pub(crate) async fn start_with_keys(home: &Path, settings: &str) -> Self {
-        Self::start_on(home, format!("{SETTINGS}require_key = true\n{settings}")).await
+        let settings = format!("{SETTINGS}require_key = true\n{settings}");
+        Self::start_on(home, settings, &[]).await
     }
 
-    async fn start_on(home: &Path, settings: String) -> Self {
+    async fn start_on(home: &Path, settings: String, variables: &[(&str, &str)]) -> Self {
         let config = home.join("freeway.toml");
         std::fs::write(&config, settings).unwrap();
         let database = home.join(DATABASE);
@@ -78,6 +93,7 @@ impl Gateway {
         for name in ["CONFIG", "LISTEN", "MODEL", "LOG"] {
             command.env(format!("FREEWAY_{name}"), "");
         }
+        command.envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
@@ -91,11 +107,22 @@ impl Gateway {
             said.push_str(&line);
         };
         // What it logs from then on is read, so that it never waits for a reader.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let log = tokio::spawn(async move {
+            let mut log = String::new();
+            while let Ok(Some(line)) = lines.next_line().await {
+                // No test looks at more.
+                if log.len() < MAX_LOG_BYTES {
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            }
+            log
+        });
         Self {
             child,
             address,
             database,
+            log,
         }
     }
 
@@ -110,11 +137,21 @@ impl Gateway {
 
     /// Ends it in good order.
     pub(crate) async fn end(mut self) -> Arc<dyn Store> {
+        self.stop().await;
+        self.store().await
+    }
+
+    /// The same; what it said in its log.
+    pub(crate) async fn end_with_log(mut self) -> String {
+        self.stop().await;
+        self.log.await.unwrap()
+    }
+
+    async fn stop(&mut self) {
         let pid = self.child.id().unwrap().to_string();
         let killed = Command::new("kill").arg(pid).status().await.unwrap();
         assert!(killed.success());
         assert_eq!(self.child.wait().await.unwrap().code(), Some(0));
-        self.store().await
     }
 
     /// Ends it as a power cut would.

@@ -6,4 +6,5 @@ mod chaos;
 mod faults;
 mod gateway;
 mod killed;
+mod traces;
 mod wishes;

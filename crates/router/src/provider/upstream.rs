@@ -10,9 +10,9 @@
 //! the host sent it.
 
 mod classify;
-mod client;
+pub(crate) mod client;
 mod judge;
-mod rate;
+pub(crate) mod rate;
 mod relay;
 mod repair;
 mod schema;
@@ -39,6 +39,7 @@ use crate::error::{FailureKind, InvalidRequest, ProviderError, RouterError};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::openai::upstream::{Rewrite, openrouter_quota, rewritten};
 use crate::openai::{ChatRequest, CompletionRequest};
+use crate::otlp::TraceContext;
 use crate::recorder::now;
 use client::{Client, CollectError, Exchange, Question, body_error};
 use judge::{Judge, Wishes};
@@ -99,6 +100,10 @@ impl UpstreamProvider {
             accept: match ask.is_stream {
                 true => "text/event-stream",
                 false => "application/json",
+            },
+            trace: match self.config.sends_trace {
+                true => TraceContext::current(),
+                false => None,
             },
         };
         // An answer in one piece has its head when it is complete.
@@ -345,6 +350,10 @@ impl Provider for UpstreamProvider {
             resets_in: Some(rate::until_midnight(now())),
         });
         Ok(report.into_iter().collect())
+    }
+
+    fn address(&self) -> Option<(&str, u16)> {
+        self.client.address()
     }
 
     fn unavailable(&self) -> Option<String> {

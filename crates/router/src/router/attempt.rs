@@ -12,6 +12,7 @@ use crate::accounts::RequestEnd;
 use crate::error::{FailureKind, RetryAfter, RouterError};
 use crate::health::Speed;
 use crate::metrics::{Metrics, OperationLabels};
+use crate::otlp::{AttemptTrace, Ended, RequestTrace, TraceContext};
 use crate::provider::Progress;
 use crate::recorder::{Recorder, now};
 
@@ -40,6 +41,7 @@ pub(super) struct Attempt {
     labels: OperationLabels,
     record: AttemptRecord,
     started: Instant,
+    trace: Option<AttemptTrace>,
     /// What was counted for its tokens before anybody knew.
     reserved_tokens: u64,
     is_over: bool,
@@ -81,9 +83,15 @@ impl Attempt {
                 is_exploration,
             },
             started: Instant::now(),
+            trace: watch.trace.as_ref().map(RequestTrace::attempt),
             reserved_tokens,
             is_over: false,
         }
+    }
+
+    /// Its place in the trace of the request, if that is traced.
+    pub(super) fn trace_context(&self) -> Option<TraceContext> {
+        self.trace.as_ref().map(AttemptTrace::context)
     }
 
     /// The deployment answered, but for `fault` if there is one: then the answer was seen to be
@@ -145,6 +153,16 @@ impl Attempt {
         record.reasoning_tokens = small(usage.reasoning_tokens);
         self.metrics
             .attempt(&self.labels, failure, duration, first_token);
+        if let Some(trace) = &self.trace {
+            let ended = Ended {
+                failure,
+                duration,
+                first_token,
+                usage: progress.usage,
+            };
+            let address = self.route.host.provider.address();
+            trace.ended(record, &self.labels, address, self.started, &ended);
+        }
         self.recorder.attempt(record.clone());
     }
 

@@ -151,7 +151,12 @@ impl Chain<'_> {
         );
         watch.is_asked(route);
         let deployment = route.label.clone();
-        let error = match timeout_at(self.deadline, self.asked.ask(route)).await {
+        let asking = self.asked.ask(route);
+        let asked = match attempt.trace_context() {
+            Some(context) => timeout_at(self.deadline, context.within(asking)).await,
+            None => timeout_at(self.deadline, asking).await,
+        };
+        let error = match asked {
             Ok(Ok(stream)) => {
                 let failure = None;
                 self.trail.push(AttemptSummary {

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use futures_util::Stream;
 use store::RequestRecord;
 
+use super::Arrival;
 use super::attempt::Attempt;
 use super::table::Route;
 use crate::caller::Caller;
 use crate::caller_quota::settlement;
 use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::metrics::{Metrics, OperationLabels};
+use crate::otlp::{Ended, RequestTrace};
 use crate::provider::{AnswerEvent, AnswerStream, Progress};
 use crate::recorder::{Recorder, now};
 
@@ -27,6 +29,7 @@ pub(super) struct Watch {
     labels: OperationLabels,
     caller: Caller,
     started: Instant,
+    pub(super) trace: Option<RequestTrace>,
     pub(super) record: RequestRecord,
     is_over: bool,
 }
@@ -37,7 +40,7 @@ impl Watch {
         metrics: &Arc<Metrics>,
         operation: &'static str,
         caller: &Caller,
-        request_id: String,
+        arrival: Arrival,
         model: &str,
         is_stream: bool,
     ) -> Self {
@@ -52,8 +55,9 @@ impl Watch {
             },
             caller: caller.clone(),
             started: Instant::now(),
+            trace: arrival.trace,
             record: RequestRecord {
-                id: request_id,
+                id: arrival.request_id,
                 key_id: caller.key_id.clone(),
                 started_at: now(),
                 operation: operation.to_owned(),
@@ -112,7 +116,7 @@ impl Watch {
         if !used.is_empty() {
             self.recorder.count(used);
         }
-        self.recorder.request(RequestRecord {
+        let record = RequestRecord {
             outcome: failure.map_or("ok", FailureKind::as_str).to_owned(),
             first_token_ms: first_token.map(millis),
             duration_ms: millis(duration),
@@ -120,7 +124,17 @@ impl Watch {
             completion_tokens: small(usage.completion_tokens),
             reasoning_tokens: small(usage.reasoning_tokens),
             ..self.record.clone()
-        });
+        };
+        if let Some(trace) = &self.trace {
+            let ended = Ended {
+                failure,
+                duration,
+                first_token,
+                usage: progress.usage,
+            };
+            trace.ended(&record, &self.labels, &ended);
+        }
+        self.recorder.request(record);
     }
 }
 

@@ -7,9 +7,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use router::Caller;
 use router::openai::{CompletionChunks, CompletionRequest, TextCompletion};
+use router::otlp::RequestTrace;
 use router::provider::AnswerEvent;
+use router::{Arrival, Caller};
 
 use crate::body::{json_response, raw_json_response};
 use crate::error::ApiError;
@@ -22,6 +23,7 @@ pub(crate) async fn create(
     State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
     Extension(RequestId(request_id)): Extension<RequestId>,
+    trace: Option<Extension<RequestTrace>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -30,7 +32,11 @@ pub(crate) async fn create(
         .read(&headers, body, CompletionRequest::from_json)
         .await?;
     let request = Arc::new(request);
-    let mut answer = app.router.complete(&caller, request_id, &request).await?;
+    let arrival = Arrival {
+        request_id,
+        trace: trace.map(|Extension(trace)| trace),
+    };
+    let mut answer = app.router.complete(&caller, arrival, &request).await?;
     let head = AnswerHead {
         deployment: answer.deployment,
         trail: answer.trail,

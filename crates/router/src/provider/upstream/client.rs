@@ -19,6 +19,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap,
     HeaderName, HeaderValue, USER_AGENT,
 };
+use http::uri::Scheme;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
@@ -33,6 +34,7 @@ use tower_service::Service;
 
 use crate::config::{Bounds, ProviderConfig, Timeouts};
 use crate::error::{FailureKind, ProviderError};
+use crate::otlp::TraceContext;
 
 /// Bytes of the head of an answer, and its headers.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -47,7 +49,7 @@ const MAX_DRAIN_BYTES: usize = 4096;
 type Socket = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// The way to one host.
-pub(super) struct Client {
+pub(crate) struct Client {
     name: String,
     base: Base,
     headers: HeaderMap,
@@ -79,12 +81,14 @@ struct Idle {
 }
 
 /// What is asked.
-pub(super) struct Question<'a> {
-    pub(super) method: Method,
+pub(crate) struct Question<'a> {
+    pub(crate) method: Method,
     /// What comes behind the base URL, such as `/chat/completions`.
-    pub(super) path: &'a str,
-    pub(super) body: Bytes,
-    pub(super) accept: &'static str,
+    pub(crate) path: &'a str,
+    pub(crate) body: Bytes,
+    pub(crate) accept: &'static str,
+    /// The trace that it belongs to, if the host is told.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Question<'_> {
@@ -95,14 +99,15 @@ impl Question<'_> {
             path,
             body: Bytes::new(),
             accept: "application/json",
+            trace: None,
         }
     }
 }
 
 /// An answer whose head is there.
-pub(super) struct Exchange {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Exchange {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     body: Incoming,
     /// `None` once the connection was given back.
     wire: Option<Wire>,
@@ -114,7 +119,7 @@ pub(super) struct Exchange {
 impl Client {
     /// # Errors
     /// What is wrong with the configuration, in words.
-    pub(super) fn new(config: &ProviderConfig) -> Result<Self, String> {
+    pub(crate) fn new(config: &ProviderConfig) -> Result<Self, String> {
         let base = Base::parse(&config.base_url)?;
         let mut http = HttpConnector::new();
         http.enforce_http(false);
@@ -138,6 +143,14 @@ impl Client {
         })
     }
 
+    /// Name and port of the host.
+    pub(super) fn address(&self) -> Option<(&str, u16)> {
+        let origin = &self.base.origin;
+        let is_plain = origin.scheme() == Some(&Scheme::HTTP);
+        let port = origin.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
+        Some((origin.host()?, port))
+    }
+
     /// Exchanges that are under way, and the most there may be.
     pub(super) fn load(&self) -> (usize, usize) {
         let most = self.bounds.max_connections.max(1);
@@ -145,7 +158,7 @@ impl Client {
     }
 
     /// Asks, and waits so long for the head of the answer.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         question: Question<'_>,
         patience: Duration,
@@ -277,6 +290,11 @@ impl Client {
         headers.insert(ACCEPT, HeaderValue::from_static(question.accept));
         if question.method != Method::GET {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(trace) = question.trace
+            && let Ok(value) = HeaderValue::from_str(&trace.to_text())
+        {
+            headers.insert("traceparent", value);
         }
         Ok(request)
     }
@@ -459,7 +477,7 @@ impl Exchange {
     }
 
     /// The whole body, if it has at most `max_bytes`.
-    pub(super) async fn collect(&mut self, max_bytes: usize) -> Result<Bytes, CollectError> {
+    pub(crate) async fn collect(&mut self, max_bytes: usize) -> Result<Bytes, CollectError> {
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         while let Some(bytes) = poll_fn(|context| self.poll_bytes(context)).await {
@@ -525,7 +543,7 @@ impl Exchange {
 
 /// Why a body could not be read.
 #[derive(Debug)]
-pub(super) enum CollectError {
+pub(crate) enum CollectError {
     /// It is longer than allowed.
     TooLong,
     /// The connection broke, or what came is not HTTP.

@@ -17,7 +17,7 @@ const FIRST_MOMENT_S: f64 = 1e9;
 const FIRST_MOMENT_MS: f64 = 1e11;
 
 /// Looks a header up by its name in lower case.
-pub(super) trait Headers {
+pub(crate) trait Headers {
     /// Its value.
     fn value(&self, name: &str) -> Option<&str>;
 }
@@ -36,7 +36,7 @@ impl Headers for [(String, String)] {
 }
 
 /// In how long to ask again, as `retry-after-ms` or `Retry-After` say: a number, or a date.
-pub(super) fn retry_after(headers: &(impl Headers + ?Sized), now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &(impl Headers + ?Sized), now: Timestamp) -> Option<Duration> {
     if let Some(text) = headers.value("retry-after-ms")
         && let Ok(wait_ms) = text.parse::<f64>()
     {
