@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use router::{FailureKind, InvalidRequest, ProviderError};
@@ -49,12 +50,12 @@ impl BodyReader {
     /// Reads the body of a request and makes a type of it.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        headers: &HeaderMap,
-        body: Body,
+        request: Request,
         parse: fn(Bytes) -> Result<T, InvalidRequest>,
     ) -> Result<T, ApiError> {
         let limit = self.max_bytes;
-        let declared = headers.get(CONTENT_LENGTH);
+        let (head, body) = request.into_parts();
+        let declared = head.headers.get(CONTENT_LENGTH);
         let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|length| length > limit) {
             discard(body).await;

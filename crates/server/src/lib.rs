@@ -4,6 +4,7 @@
 //! `error` what an error looks like. What a request means is the router's matter.
 #![forbid(unsafe_code)]
 
+mod accompany;
 mod api;
 mod auth;
 mod body;
@@ -13,12 +14,10 @@ mod moment;
 mod query;
 mod quota;
 mod recent;
-mod request_id;
 mod routes;
 mod routing_headers;
 mod socket;
 mod sse;
-mod traced;
 
 pub use auth::Access;
 pub use listen::{Server, ServerConfig, ServerError};

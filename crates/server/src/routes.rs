@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router as Routes;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::Request;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -16,11 +16,11 @@ use router::{CallerQuota, Router, RouterError, WatchedStream};
 use store::Store;
 use tokio::sync::watch;
 
+use crate::accompany::{CHAT, COMPLETIONS, accompany};
 use crate::api::{chat, completions, flr, health, history, keys, me, metrics, models, route};
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
 use crate::error::{self, ApiError};
-use crate::{request_id, traced};
 
 /// What every endpoint may need.
 pub(crate) struct AppState {
@@ -74,11 +74,8 @@ impl AppState {
 pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
     let cors = auth.cors();
     let for_callers = Routes::new()
-        .route(traced::CHAT, post(chat::create).fallback(only_post))
-        .route(
-            traced::COMPLETIONS,
-            post(completions::create).fallback(only_post),
-        )
+        .route(CHAT, post(chat::create).fallback(only_post))
+        .route(COMPLETIONS, post(completions::create).fallback(only_post))
         .route(
             "/v1/route/explain",
             post(route::explain).fallback(only_post),
@@ -94,15 +91,11 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
     let for_everybody = Routes::new()
         .route("/healthz", get(health::alive).fallback(only_get))
         .route("/readyz", get(health::ready).fallback(only_get));
-    let mut all = for_everybody
+    for_everybody
         .merge(for_callers)
         .merge(own_api(Arc::clone(&auth)))
-        .merge(flr_api(auth));
-    if app.router.tracer().is_some() {
-        all = all.layer(from_fn_with_state(Arc::clone(&app), traced::follow));
-    }
-    all.layer(from_fn_with_state(Arc::clone(&app), count))
-        .layer(from_fn(request_id::name))
+        .merge(flr_api(auth))
+        .layer(from_fn_with_state(Arc::clone(&app), accompany))
         .with_state(app)
 }
 
@@ -199,25 +192,4 @@ async fn no_such_path(method: Method, uri: Uri) -> Response {
     let path = uri.path().chars().take(200).collect();
     let method = method.to_string();
     ApiError::NoSuchPath { method, path }.into_response()
-}
-
-/// Counts answers. Paths and methods that no route knows are not told apart: they are the client's
-/// to make up.
-async fn count(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
-    let matched = request.extensions().get::<MatchedPath>();
-    let route = matched.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
-    let method = match *request.method() {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    };
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    app.router.metrics().http_response(&route, method, status);
-    response
 }

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use router::openai::{ChatChunks, ChatCompletion, ChatRequest};
 use router::otlp::RequestTrace;
 use router::provider::AnswerEvent;
 use router::{Arrival, Caller};
 
+use crate::accompany::RequestId;
 use crate::body::{json_response, raw_json_response};
 use crate::error::ApiError;
-use crate::request_id::RequestId;
 use crate::routes::AppState;
 use crate::routing_headers::AnswerHead;
 use crate::sse;
@@ -24,13 +23,9 @@ pub(crate) async fn create(
     Extension(caller): Extension<Caller>,
     Extension(RequestId(request_id)): Extension<RequestId>,
     trace: Option<Extension<RequestTrace>>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let request = app
-        .bodies
-        .read(&headers, body, ChatRequest::from_json)
-        .await?;
+    let request = app.bodies.read(request, ChatRequest::from_json).await?;
     let request = Arc::new(request);
     let arrival = Arrival {
         request_id,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use router::InvalidRequest;
 use router::recorder::now;
@@ -43,10 +43,9 @@ struct Wanted {
 
 pub(crate) async fn create(
     State(app): State<Arc<AppState>>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let wanted = app.small_bodies.read(&headers, body, wanted).await?;
+    let wanted = app.small_bodies.read(request, wanted).await?;
     let created_at = now();
     if wanted.expires_at.is_some_and(|end| end <= created_at) {
         let message = "expiresAt has passed; the key would be refused at once";
@@ -81,13 +80,12 @@ pub(crate) async fn show(
 pub(crate) async fn change(
     State(app): State<Arc<AppState>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let id = KeyId(id);
     let members = app
         .small_bodies
-        .read(&headers, body, key_settings::members)
+        .read(request, key_settings::members)
         .await?;
     let key = change_settings(&app, &id, |settings| {
         Ok(key_settings::changed(settings, &members)?)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use router::provider::QuotaWindow;
 use router::recorder::now;
@@ -57,11 +57,10 @@ pub(crate) async fn show_preferences(
 pub(crate) async fn set_preferences(
     State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let id = own_key(&caller)?;
-    let wish = app.small_bodies.read(&headers, body, wish).await?;
+    let wish = app.small_bodies.read(request, wish).await?;
     let (wish, mut ignored) = Preferences::read(&wish);
     let mut refused = Vec::new();
     let key = keys::change_settings(&app, id, |settings| {

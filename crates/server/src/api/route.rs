@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use router::Caller;
 use router::openai::ChatRequest;
@@ -17,13 +16,9 @@ use crate::routes::AppState;
 pub(crate) async fn explain(
     State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let request = app
-        .bodies
-        .read(&headers, body, ChatRequest::from_json)
-        .await?;
+    let request = app.bodies.read(request, ChatRequest::from_json).await?;
     let told = app.router.explain(&caller, &Arc::new(request))?;
     Ok(json_response(StatusCode::OK, &told))
 }

@@ -22,11 +22,11 @@ use serde_json::Value;
 use store::{KeyId, Resolution, StoreError, Timestamp};
 
 use super::failed;
+use crate::accompany::RequestId;
 use crate::body::json_response;
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::recent::Recent;
-use crate::request_id::RequestId;
 use crate::routes::AppState;
 
 /// How old what is shown to everybody may be.

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use router::flr::{failures, parse_feedback};
 use router::recorder::now;
@@ -32,10 +31,9 @@ const PAUSES: [Duration; 4] = [
 pub(crate) async fn create(
     State(app): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let body = app.small_bodies.read(&headers, body, Ok).await?;
+    let body = app.small_bodies.read(request, Ok).await?;
     app.quota.admit_report(&caller, now()).await?;
     let feedback = parse_feedback(&body, &app.router.catalog())
         .map_err(|error| InvalidRequest::new(error.to_string()))?;

@@ -18,11 +18,11 @@ use serde_json::Value;
 use store::{RequestRecord, Resolution, StoreError, Timestamp};
 
 use super::failed;
+use crate::accompany::RequestId;
 use crate::body::json_response;
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::quota::told;
-use crate::request_id::RequestId;
 use crate::routes::AppState;
 
 /// The word for it in the log of requests.
