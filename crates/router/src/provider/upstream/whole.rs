@@ -71,7 +71,7 @@ impl Told {
         let mut events = Vec::new();
         match (is_mendable, as_stream) {
             (true, _) => retell(
-                Repairer::of_harmony(&judge.wishes().tools),
+                Repairer::of_harmony(&judge.wishes().tools, Vec::new()),
                 &chunk,
                 &mut events,
             ),

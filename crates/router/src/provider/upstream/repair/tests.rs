@@ -5,7 +5,7 @@ use super::*;
 
 /// Reasoning, content, calls and reason of a choice whose words come in these pieces.
 fn mended(pieces: &[&str]) -> (String, String, Vec<(String, String)>, FinishReason) {
-    let mut repairer = Repairer::of_harmony(&["weather".to_owned()]);
+    let mut repairer = Repairer::of_harmony(&["weather".to_owned()], Vec::new());
     let mut events = Vec::new();
     for piece in pieces {
         let json = json!({"choices": [{"index": 0, "delta": {"content": piece}}]}).to_string();
@@ -75,7 +75,7 @@ fn what_the_host_made_out_itself_is_kept() {
         json!({"delta": {"tool_calls": [{"index": 3, "function": {"arguments": "}"}}]}}),
         json!({"delta": {}, "finish_reason": "tool_calls"}),
     ];
-    let mut repairer = Repairer::of_harmony(&[]);
+    let mut repairer = Repairer::of_harmony(&[], Vec::new());
     let mut events = Vec::new();
     for choice in chunks {
         let json = json!({"choices": [choice]}).to_string();
