@@ -13,10 +13,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use host::{Ask, AskKind, Cut, Host, MAX_BYTES, Sent, WORDS};
+use host::{Ask, AskKind, Cut, Host, Sent, WORDS};
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
 
+/// Bytes that are taken of an answer.
+const MAX_BYTES: usize = 128 << 10;
 /// Bytes of a body: somewhat more than is taken.
 const MAX_BODY_BYTES: usize = MAX_BYTES + 4096;
 /// Memory that an answer may cost, the host's own included.
@@ -72,7 +74,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 static HOST: LazyLock<Host> = LazyLock::new(|| {
     RUNTIME.block_on(async {
-        let host = Host::start().await;
+        let host = Host::start(MAX_BYTES).await;
         // The tokenizer is built by the first answer that has to be mended.
         let ask = Ask { is_stream: true, kind: AskKind::Words, leaks_harmony: true };
         let body = WORDS[7].as_bytes().to_vec();

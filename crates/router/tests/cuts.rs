@@ -7,7 +7,12 @@ mod host;
 
 use host::{Ask, AskKind, Cut, Host, Sent, WORDS};
 use proptest::prelude::*;
+use router::FailureKind;
+use router::provider::upstream::MAX_EVENT_BYTES;
 use tokio::runtime::{Builder, Runtime};
+
+/// Bytes that are taken of an answer.
+const MAX_BYTES: usize = 128 << 10;
 
 /// What stands between events by mistake.
 const STRAY: &[&[u8]] = &[b"\n", b"\r", b"\r\n", b"\xf0\x9f", b"data: x\n\n"];
@@ -76,7 +81,7 @@ fn cuts() -> impl Strategy<Value = Vec<Cut>> {
 #[test]
 fn any_cuts_of_any_stream_give_what_the_whole_gives() {
     let runtime = runtime();
-    let host = runtime.block_on(Host::start());
+    let host = runtime.block_on(Host::start(MAX_BYTES));
     let config = config(1500);
     let kinds = prop::sample::select(&["text/event-stream", "application/json", ""][..]);
     let sent = (kinds, bodies()).prop_map(|(kind, body)| Sent {
@@ -95,7 +100,7 @@ fn any_cuts_of_any_stream_give_what_the_whole_gives() {
 #[test]
 fn any_cuts_of_any_error_give_what_the_whole_gives() {
     let runtime = runtime();
-    let host = runtime.block_on(Host::start());
+    let host = runtime.block_on(Host::start(MAX_BYTES));
     let headers = prop::sample::select(
         &[
             "retry-after",
@@ -126,4 +131,110 @@ fn any_cuts_of_any_error_give_what_the_whole_gives() {
             Ok(())
         })?;
     });
+}
+
+/// A chunk of this choice.
+fn chunk(choice: &str) -> String {
+    format!("data: {{\"choices\":[{{{choice}}}]}}\n\n")
+}
+
+/// A chunk that says this, of this choice.
+fn says(index: u32, content: &str) -> String {
+    chunk(&format!(
+        r#""index":{index},"delta":{{"content":"{content}"}}"#
+    ))
+}
+
+#[test]
+fn what_once_depended_on_the_cuts_does_not() {
+    const DONE: &str = "data: [DONE]\n\n";
+    let stop = |index: u32| {
+        chunk(&format!(
+            r#""index":{index},"delta":{{}},"finish_reason":"stop""#
+        ))
+    };
+    let hello = says(0, "Hello") + &stop(0);
+    let call = |fields: &str| {
+        chunk(&format!(
+            r#""delta":{{"tool_calls":[{{"index":0,{fields}}}]}}"#
+        ))
+    };
+    let begun = call(r#""id":"c","function":{"name":"f","arguments":"{"}"#);
+    let ended = call(r#""function":{"arguments":"}"}"#);
+    let harmony = "<|channel|>final<|message|>Hi.<|end|>";
+    let long_event = |length: usize, end: &str| {
+        let text = "x".repeat(length - says(0, "").trim_end().len());
+        says(0, &text).trim_end().to_owned() + end + &stop(0) + DONE
+    };
+    let good = |text: String| (text.into_bytes(), None);
+    let bad = |text: String, kind| (text.into_bytes(), Some(kind));
+    let with = |text: &str, more: &[u8]| [text.as_bytes(), more].concat();
+    let cases = [
+        // A byte order mark.
+        good(format!("\u{feff}{hello}{DONE}")),
+        good(format!("{hello}\u{feff}{hello}{DONE}")),
+        // Bytes that are no UTF-8, or one too many, behind the end.
+        (with(&(hello.clone() + DONE), b"data: \xff\n\n"), None),
+        (
+            with(&hello, b"data: \xff\n\n"),
+            Some(FailureKind::InvalidResponse),
+        ),
+        good(hello.clone() + DONE + &": comment\n\n".repeat(1 << 18)),
+        bad(
+            says(0, "Hello") + &": comment\n\n".repeat(1 << 18),
+            FailureKind::InvalidResponse,
+        ),
+        // The longest event, and one that is longer.
+        good(long_event(MAX_EVENT_BYTES, "\n\n")),
+        good(long_event(MAX_EVENT_BYTES, "\r\n\r\n")),
+        bad(
+            long_event(MAX_EVENT_BYTES + 1, "\n\n"),
+            FailureKind::InvalidResponse,
+        ),
+        bad(
+            long_event(MAX_EVENT_BYTES + 1, "\r\n\r\n"),
+            FailureKind::InvalidResponse,
+        ),
+        bad(
+            long_event(MAX_EVENT_BYTES + 5000, "\r\r"),
+            FailureKind::InvalidResponse,
+        ),
+        // Harmony in one choice after words in another, and with a call that the host made out.
+        good(says(0, "Hello") + &says(1, harmony) + &stop(0) + &stop(1) + DONE),
+        good(says(0, "Hello") + &says(1, harmony) + &stop(0) + &stop(1)),
+        bad(
+            begun.clone() + &says(0, harmony) + &ended + &stop(0) + DONE,
+            FailureKind::LeakedTokens,
+        ),
+        good(says(0, harmony) + &begun + &ended + &stop(0) + DONE),
+    ];
+    let runtime = runtime();
+    let host = runtime.block_on(Host::start(2 << 20));
+    let ask = Ask {
+        is_stream: true,
+        kind: AskKind::Words,
+        leaks_harmony: false,
+    };
+    for (body, failure) in cases {
+        let start = body[..body.len().min(300)].escape_ascii().to_string();
+        let all: &[usize] = match body.len() {
+            0..10_000 => &[1, 7, 70, usize::MAX],
+            _ => &[997, 20_000, usize::MAX],
+        };
+        let sent = Sent {
+            status: 200,
+            headers: vec![("content-type", b"text/event-stream".to_vec())],
+            body,
+        };
+        runtime.block_on(async {
+            let whole = host.outcome(ask, &sent, &[]).await;
+            assert_eq!(whole.failure, failure, "{start}");
+            for (&size, pauses) in all.iter().flat_map(|size| [(size, false), (size, true)]) {
+                let cuts = vec![(size, pauses); sent.body.len().div_ceil(size)];
+                let cut = host.outcome(ask, &sent, &cuts).await;
+                assert_eq!(cut.failure, failure, "in pieces of {size}: {start}");
+                cut.check(&whole);
+            }
+        });
+    }
 }

@@ -14,8 +14,6 @@ use router::provider::{AnswerEvent, AnswerStream, Delta, Provider, QuotaWindow};
 use router::{FailureKind, RouterError};
 use serde::de::IgnoredAny;
 
-/// Bytes that are taken of an answer.
-pub(crate) const MAX_BYTES: usize = 128 << 10;
 /// Nothing waits for so long but what hangs.
 const LONG: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -131,7 +129,8 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) async fn start() -> Self {
+    /// Of its answers so many bytes are taken.
+    pub(crate) async fn start(max_bytes: usize) -> Self {
         let mock = Mock::start().await.expect("a free port");
         let provider = |leaks_harmony| {
             let mut config = ProviderConfig::new("host", mock.base_url());
@@ -141,8 +140,8 @@ impl Host {
                 tokens: QuotaWindow::TokensPerMinute,
             });
             config.bounds = Bounds {
-                max_answer_bytes: MAX_BYTES,
-                max_stream_bytes: MAX_BYTES,
+                max_answer_bytes: max_bytes,
+                max_stream_bytes: max_bytes,
                 ..Bounds::default()
             };
             config.timeouts = Timeouts {

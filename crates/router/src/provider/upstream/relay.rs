@@ -278,6 +278,10 @@ impl Relay {
             if let Some(repairer) = &mut self.repairer {
                 let mut events = Vec::new();
                 repairer.take(&chunk, &mut events);
+                if repairer.is_full() {
+                    let words = "too much of the stream has to be mended".to_owned();
+                    return self.fail(FailureKind::InvalidResponse, words);
+                }
                 self.judge.take(&chunk);
                 self.say(events);
                 continue;

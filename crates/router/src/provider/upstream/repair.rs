@@ -13,6 +13,8 @@ use crate::random_id::random_id;
 /// Most choices and calls that are mended.
 const MAX_CHOICES: usize = 128;
 const MAX_CALLS: usize = 128;
+/// Bytes of Harmony that are mended: more than a million tokens. The parser keeps what it read.
+pub(super) const MAX_MENDED_BYTES: usize = 4 << 20;
 
 /// What stands before what the model writes, and is sometimes repeated.
 const START: &str = "<|start|>assistant";
@@ -27,6 +29,7 @@ pub(super) struct Repairer {
     /// Choices whose words are words all the same.
     plain: Vec<u32>,
     choices: Vec<Mended>,
+    num_bytes: usize,
 }
 
 /// A choice so far.
@@ -54,6 +57,7 @@ impl Repairer {
             tools: Some(recipients.collect()),
             plain,
             choices: Vec::new(),
+            num_bytes: 0,
         }
     }
 
@@ -63,6 +67,7 @@ impl Repairer {
             tools: None,
             plain: Vec::new(),
             choices: Vec::new(),
+            num_bytes: 0,
         }
     }
 
@@ -71,6 +76,11 @@ impl Repairer {
         for choice in chunk.choices() {
             self.take_choice(choice, events);
         }
+    }
+
+    /// Whether there was more Harmony than [`MAX_MENDED_BYTES`], which was not read.
+    pub(super) fn is_full(&self) -> bool {
+        self.num_bytes > MAX_MENDED_BYTES
     }
 
     /// There are no more chunks.
@@ -93,6 +103,12 @@ impl Repairer {
     }
 
     fn take_choice(&mut self, choice: &Choice<'_>, events: &mut Vec<AnswerEvent>) {
+        let words = choice.words().as_str();
+        let is_harmony = self.tools.is_some() && !self.plain.contains(&choice.index);
+        self.num_bytes += if is_harmony { words.len() } else { 0 };
+        if self.is_full() {
+            return;
+        }
         let Some(mended) = self.choice(choice.index) else {
             return;
         };
@@ -102,7 +118,6 @@ impl Repairer {
                 mended.push(Delta::Reasoning(reasoning.to_owned()), events);
             }
         }
-        let words = choice.words().as_str();
         if !words.is_empty() {
             match &mut mended.reader {
                 Some(reader) => {
