@@ -148,6 +148,8 @@ fn says(index: u32, content: &str) -> String {
 #[test]
 fn what_once_depended_on_the_cuts_does_not() {
     const DONE: &str = "data: [DONE]\n\n";
+    const LIMIT: usize = 2 << 20;
+    let comments = |length: usize| ": comment\n\n".repeat(length / 11);
     let stop = |index: u32| {
         chunk(&format!(
             r#""index":{index},"delta":{{}},"finish_reason":"stop""#
@@ -179,9 +181,10 @@ fn what_once_depended_on_the_cuts_does_not() {
             with(&hello, b"data: \xff\n\n"),
             Some(FailureKind::InvalidResponse),
         ),
-        good(hello.clone() + DONE + &": comment\n\n".repeat(1 << 18)),
+        // An end just before the limit, and none.
+        good(comments(LIMIT - 500) + &hello + DONE + &comments(1000)),
         bad(
-            says(0, "Hello") + &": comment\n\n".repeat(1 << 18),
+            says(0, "Hello") + &comments(LIMIT),
             FailureKind::InvalidResponse,
         ),
         // The longest event, and one that is longer.
@@ -209,7 +212,7 @@ fn what_once_depended_on_the_cuts_does_not() {
         good(says(0, harmony) + &begun + &ended + &stop(0) + DONE),
     ];
     let runtime = runtime();
-    let host = runtime.block_on(Host::start(2 << 20));
+    let host = runtime.block_on(Host::start(LIMIT));
     let ask = Ask {
         is_stream: true,
         kind: AskKind::Words,
