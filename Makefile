@@ -40,7 +40,7 @@ sdk:
 # A minute of each fuzz target. Needs: cargo install cargo-fuzz, and a C++ compiler
 FUZZ_SECONDS ?= 60
 fuzz:
-	for target in checkpoint tokenizer harmony; do \
+	for target in checkpoint tokenizer harmony upstream; do \
 		RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; \
 	done

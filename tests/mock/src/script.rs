@@ -23,7 +23,7 @@ pub enum Step {
     Repeat(Bytes, usize),
     /// These bytes are sent one by one, with a pause between two.
     Trickle(Bytes, Duration),
-    /// Nothing happens for so long.
+    /// Nothing happens for so long; for no time at all, but others get a turn.
     Wait(Duration),
     /// Nothing happens until the client leaves.
     Hang,

@@ -12,7 +12,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 
 use crate::answers::{self, Answer, CatalogueModel};
@@ -237,6 +237,7 @@ async fn take(socket: &mut TcpStream, step: Step) -> io::Result<bool> {
                 sleep(pause).await;
             }
         }
+        Step::Wait(Duration::ZERO) => yield_now().await,
         Step::Wait(pause) => sleep(pause).await,
         Step::Hang => {
             let mut rest = [0; 1024];

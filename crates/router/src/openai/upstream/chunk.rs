@@ -11,6 +11,10 @@ use serde_json::value::RawValue;
 
 use crate::provider::Usage;
 
+/// Most choices of a chunk, and calls of a choice: more than can be asked for. An empty one takes
+/// hundreds of times the memory of its JSON.
+const MAX_ITEMS: usize = 256;
+
 /// A chunk of a stream, or a whole answer.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Chunk<'a> {
@@ -340,7 +344,8 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// A list of which most have one item: that one takes no allocation.
+/// A list of which most have one item: that one takes no allocation. Lists of more than
+/// [`MAX_ITEMS`] are not read.
 #[derive(Debug)]
 struct Few<T> {
     first: Option<T>,
@@ -377,13 +382,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
             type Value = Few<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
+                write!(f, "a list of at most {MAX_ITEMS} items")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
                 let first = seq.next_element()?;
                 let mut rest = Vec::new();
                 while let Some(item) = seq.next_element()? {
+                    if rest.len() + 1 == MAX_ITEMS {
+                        return Err(de::Error::invalid_length(MAX_ITEMS + 1, &self));
+                    }
                     rest.push(item);
                 }
                 Ok(Few { first, rest })
@@ -475,6 +483,26 @@ mod tests {
             assert_eq!(chunk(json).error(), Some(error), "{json}");
         }
         assert_eq!(chunk(r#"{"error":null,"choices":[]}"#).error(), None);
+    }
+
+    #[test]
+    fn lists_are_read_up_to_a_length() {
+        for (length, is_read) in [
+            (0, true),
+            (1, true),
+            (256, true),
+            (257, false),
+            (1 << 20, false),
+        ] {
+            let list = vec!["{}"; length].join(",");
+            let choices = format!(r#"{{"choices":[{list}]}}"#);
+            let read = serde_json::from_str::<Chunk<'_>>(&choices);
+            assert_eq!(read.is_ok(), is_read, "{length}");
+            assert!(read.is_ok_and(|chunk| chunk.choices().count() == length) == is_read);
+            let calls = format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{list}]}}}}]}}"#);
+            let read = serde_json::from_str::<Chunk<'_>>(&calls);
+            assert_eq!(read.is_ok(), is_read, "{length}");
+        }
     }
 
     #[test]

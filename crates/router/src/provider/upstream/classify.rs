@@ -136,9 +136,11 @@ const CLOUDFLARE_QUOTA: u32 = 3036;
 const CLOUDFLARE_CAPACITY: u32 = 3040;
 
 /// What an answer means that is an error by its status, or by what stands in a body of 200 (whose
-/// `error` field is then `body`).
+/// `error` field is then `body`). A body of more than [`MAX_ERROR_BYTES`] says nothing.
 pub fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> ProviderError {
-    let found = ErrorObject::from_json(body);
+    // A tree of JSON takes many times the memory of its text.
+    let is_read = body.len() <= MAX_ERROR_BYTES;
+    let found = is_read.then(|| ErrorObject::from_json(body)).flatten();
     let error = Said {
         status,
         http: headers,

@@ -7,6 +7,7 @@ use super::schema;
 use crate::error::FailureKind;
 use crate::openai::upstream::{Choice, Chunk};
 use crate::openai::{ChatRequest, CompletionRequest, ToolChoice};
+use crate::provider::Delta;
 
 /// Most choices and calls that are followed; requests cannot ask for more choices.
 const MAX_CHOICES: usize = 128;
@@ -119,6 +120,8 @@ pub(super) enum Opening {
     Words,
     /// With Harmony's control tokens, or what is left of them.
     Harmony,
+    /// With Harmony, which is mended: what is judged is what was made of it.
+    Mended,
 }
 
 /// Why a choice ended.
@@ -135,6 +138,7 @@ enum Finish {
 pub(super) struct Judge {
     wishes: Wishes,
     choices: Vec<Judged>,
+    is_mending: bool,
 }
 
 /// A choice so far.
@@ -163,6 +167,7 @@ impl Judge {
         Self {
             wishes,
             choices: Vec::new(),
+            is_mending: false,
         }
     }
 
@@ -178,6 +183,18 @@ impl Judge {
     }
 
     fn take_choice(&mut self, choice: &Choice<'_>) {
+        if !self.is_mended(choice.index) {
+            self.take_said(choice);
+        }
+        let reason = choice.finish_reason.as_str();
+        if !reason.is_empty() {
+            self.finish(choice.index, reason);
+        } else if choice.words().is_filled() {
+            self.choice(choice.index);
+        }
+    }
+
+    fn take_said(&mut self, choice: &Choice<'_>) {
         let words = choice.words();
         if words.is_filled() {
             match words.as_str() {
@@ -199,21 +216,30 @@ impl Judge {
                 self.add_call(choice.index, call.index.unwrap_or(place), arguments);
             }
         }
-        let reason = choice.finish_reason.as_str();
-        if !reason.is_empty() {
-            self.finish(choice.index, reason);
-        } else if choice.words().is_filled() {
-            self.choice(choice.index);
+    }
+
+    /// Takes what was made of Harmony; of other choices it was taken as it came.
+    pub(super) fn take_mended(&mut self, index: u32, delta: &Delta) {
+        if !self.is_mended(index) {
+            return;
+        }
+        match delta {
+            Delta::Content(text) => self.add_words(index, text),
+            Delta::Reasoning(_) => self.add_reasoning(index),
+            Delta::CallStarted { index: call, .. } => self.add_call(index, *call, ""),
+            Delta::CallArguments { index: call, text } => self.add_call(index, *call, text),
         }
     }
 
-    pub(super) fn add_words(&mut self, index: u32, text: &str) {
+    fn add_words(&mut self, index: u32, text: &str) {
         let (is_text, expects_harmony) = (self.wishes.is_text, self.wishes.expects_harmony);
         let may_be_harmony = !is_text && (expects_harmony || !self.wishes.mentions_tokens);
         let choice = self.choice(index);
         append(&mut choice.words, &mut choice.is_cut, text);
         choice.has_words |= is_text || !text.trim_start().is_empty();
         if choice.opening == Opening::Unclear && choice.has_words {
+            // Whoever makes out calls has read the Harmony.
+            let may_be_harmony = may_be_harmony && choice.calls.is_empty() && !choice.is_cut;
             choice.opening = match may_be_harmony {
                 true => opening(choice.words.trim_start(), expects_harmony),
                 false => Opening::Words,
@@ -221,11 +247,11 @@ impl Judge {
         }
     }
 
-    pub(super) fn add_reasoning(&mut self, index: u32) {
+    fn add_reasoning(&mut self, index: u32) {
         self.choice(index).has_reasoning = true;
     }
 
-    pub(super) fn add_call(&mut self, index: u32, call: u32, arguments: &str) {
+    fn add_call(&mut self, index: u32, call: u32, arguments: &str) {
         let calls = &mut self.choice(index).calls;
         let place = calls.iter().rposition(|one| one.index == call);
         let place = place.unwrap_or_else(|| {
@@ -242,7 +268,7 @@ impl Judge {
         append(&mut call.arguments, &mut call.is_cut, arguments);
     }
 
-    pub(super) fn finish(&mut self, index: u32, reason: &str) {
+    fn finish(&mut self, index: u32, reason: &str) {
         self.choice(index).finish = Some(match reason {
             "length" | "max_tokens" => Finish::Length,
             "content_filter" => Finish::Filtered,
@@ -250,14 +276,27 @@ impl Judge {
         });
     }
 
-    /// What was read as words was none.
-    pub(super) fn forget_words(&mut self) {
-        for choice in &mut self.choices {
+    /// From here on the choices are mended that have not begun otherwise: what was read as their
+    /// words was none.
+    pub(super) fn begin_mending(&mut self) {
+        self.is_mending = true;
+        for choice in self.choices.iter_mut().filter(|choice| !choice.is_plain()) {
             choice.words.clear();
             choice.has_words = false;
             choice.is_cut = false;
-            choice.opening = Opening::Words;
+            choice.opening = Opening::Mended;
         }
+    }
+
+    fn is_mended(&self, index: u32) -> bool {
+        let known = self.choices.iter().find(|choice| choice.index == index);
+        known.map_or(self.is_mending, |choice| choice.opening == Opening::Mended)
+    }
+
+    /// The choices that began as words or calls.
+    pub(super) fn plain_choices(&self) -> Vec<u32> {
+        let plain = self.choices.iter().filter(|choice| choice.is_plain());
+        plain.map(|choice| choice.index).collect()
     }
 
     /// Whether there was a word, a thought or a call that may be passed on.
@@ -316,6 +355,10 @@ impl Judge {
             if self.choices.len() < MAX_CHOICES {
                 self.choices.push(Judged {
                     index,
+                    opening: match self.is_mending {
+                        true => Opening::Mended,
+                        false => Opening::Unclear,
+                    },
                     ..Judged::default()
                 });
             }
@@ -361,6 +404,10 @@ fn opening(words: &str, expects_harmony: bool) -> Opening {
 }
 
 impl Judged {
+    fn is_plain(&self) -> bool {
+        self.opening == Opening::Words || !self.calls.is_empty()
+    }
+
     fn verdict(&self, wishes: &Wishes) -> Option<(FailureKind, String)> {
         let said = |kind, words: &str| Some((kind, words.to_owned()));
         if !self.has_words && self.calls.is_empty() {
@@ -423,11 +470,13 @@ impl Judged {
         if wishes.mentions_tokens && self.opening != Opening::Harmony {
             return false;
         }
+        let (mut is_code, mut num_read) = (false, 0);
         words.match_indices("<|").any(|(place, _)| {
-            let rest = &words[place..];
+            let quotes = words[num_read..place].matches('`').count();
+            is_code ^= !quotes.is_multiple_of(2);
+            num_read = place;
             let mut tokens = HARMONY_TOKENS.iter().chain(OTHER_TOKENS);
-            tokens.any(|token| rest.starts_with(token))
-                && words[..place].matches('`').count().is_multiple_of(2)
+            !is_code && tokens.any(|token| words[place..].starts_with(token))
         })
     }
 }

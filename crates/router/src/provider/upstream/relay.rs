@@ -20,11 +20,11 @@ use super::classify::classify;
 use super::client::{Exchange, body_error};
 use super::judge::Judge;
 use super::repair::Repairer;
-use super::sse::{SseEvent, SseSplitter, sse_events};
+use super::sse::{MAX_EVENT_BYTES, SseEvent, SseSplitter, sse_events};
 use crate::config::Timeouts;
 use crate::error::{FailureKind, ProviderError};
 use crate::openai::upstream::Chunk;
-use crate::provider::{AnswerEvent, AnswerSource, Delta, Progress, Usage};
+use crate::provider::{AnswerEvent, AnswerSource, Progress, Usage};
 use crate::recorder::now;
 
 /// Events and bytes that are held back before the first word; after them they go on without it.
@@ -226,12 +226,11 @@ impl Relay {
         }
     }
 
-    fn take(&mut self, bytes: Bytes) {
+    fn take(&mut self, mut bytes: Bytes) {
+        // What is within the limit counts, whatever came with it.
+        let is_too_long = bytes.len() > self.options.max_bytes - self.num_bytes;
+        bytes.truncate(self.options.max_bytes - self.num_bytes);
         self.num_bytes += bytes.len();
-        if self.num_bytes > self.options.max_bytes {
-            let words = format!("the stream has more than {} bytes", self.options.max_bytes);
-            return self.fail(FailureKind::InvalidResponse, words);
-        }
         match self.splitter.push(bytes) {
             Ok(block) if block.is_empty() => {}
             Ok(block) => self.take_block(&block, FailureKind::InvalidResponse),
@@ -240,18 +239,24 @@ impl Relay {
                 self.fail(FailureKind::InvalidResponse, words);
             }
         }
+        if is_too_long {
+            let words = format!("the stream has more than {} bytes", self.options.max_bytes);
+            self.fail(FailureKind::InvalidResponse, words);
+        }
     }
 
     /// Takes whole events. `malformed` says what it is if one is no JSON.
     fn take_block(&mut self, block: &Bytes, malformed: FailureKind) {
-        let Ok(text) = std::str::from_utf8(block) else {
-            let words = "the stream is not UTF-8".to_owned();
-            return self.fail(FailureKind::InvalidResponse, words);
-        };
+        let text = block.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         self.last_event = Instant::now();
         // Neighbours that go on as they are go on as one.
         let mut run = 0..0;
         for event in sse_events(text) {
+            if text[event.place.clone()].trim_end().len() > MAX_EVENT_BYTES {
+                self.keep(block, &mut run);
+                let words = "an event of the stream is too long".to_owned();
+                return self.fail(FailureKind::InvalidResponse, words);
+            }
             let data = event.data.trim();
             if data.is_empty() {
                 continue;
@@ -273,6 +278,11 @@ impl Relay {
             if let Some(repairer) = &mut self.repairer {
                 let mut events = Vec::new();
                 repairer.take(&chunk, &mut events);
+                if repairer.is_full() {
+                    let words = "too much of the stream has to be mended".to_owned();
+                    return self.fail(FailureKind::InvalidResponse, words);
+                }
+                self.judge.take(&chunk);
                 self.say(events);
                 continue;
             }
@@ -301,6 +311,11 @@ impl Relay {
             }
         }
         self.keep(block, &mut run);
+        // The events before it have been heard.
+        if text.len() < block.len() {
+            let words = "the stream is not UTF-8".to_owned();
+            self.fail(FailureKind::InvalidResponse, words);
+        }
     }
 
     fn keep(&mut self, block: &Bytes, run: &mut Range<usize>) {
@@ -326,7 +341,9 @@ impl Relay {
 
     /// From here on the words are Harmony's: what was held back is read again, and this chunk.
     fn mend(&mut self, chunk: &Chunk<'_>) {
-        let mut repairer = Repairer::of_harmony(&self.judge.wishes().tools);
+        let plain = self.judge.plain_choices();
+        let mut repairer = Repairer::of_harmony(&self.judge.wishes().tools, plain);
+        self.judge.begin_mending();
         let mut events = Vec::new();
         let held = self.held.take();
         // It was UTF-8 and JSON when it was kept.
@@ -337,7 +354,6 @@ impl Relay {
             }
         }
         repairer.take(chunk, &mut events);
-        self.judge.forget_words();
         self.repairer = Some(repairer);
         self.say(events);
     }
@@ -346,14 +362,7 @@ impl Relay {
     fn say(&mut self, events: Vec<AnswerEvent>) {
         for event in events {
             if let AnswerEvent::Delta { choice, delta, .. } = &event {
-                match delta {
-                    Delta::Content(text) => self.judge.add_words(*choice, text),
-                    Delta::Reasoning(_) => self.judge.add_reasoning(*choice),
-                    Delta::CallStarted { index, .. } => self.judge.add_call(*choice, *index, ""),
-                    Delta::CallArguments { index, text } => {
-                        self.judge.add_call(*choice, *index, text);
-                    }
-                }
+                self.judge.take_mended(*choice, delta);
             }
             self.ready.push_back(Ok(event));
         }

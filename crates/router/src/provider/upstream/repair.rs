@@ -13,6 +13,8 @@ use crate::random_id::random_id;
 /// Most choices and calls that are mended.
 const MAX_CHOICES: usize = 128;
 const MAX_CALLS: usize = 128;
+/// Bytes of Harmony that are mended: more than a million tokens. The parser keeps what it read.
+pub(super) const MAX_MENDED_BYTES: usize = 4 << 20;
 
 /// What stands before what the model writes, and is sometimes repeated.
 const START: &str = "<|start|>assistant";
@@ -24,7 +26,10 @@ static ENCODING: LazyLock<Encoding> = LazyLock::new(Encoding::gpt_oss);
 pub(super) struct Repairer {
     /// The declared functions; `None`: the words are words, and only the form is changed.
     tools: Option<Vec<String>>,
+    /// Choices whose words are words all the same.
+    plain: Vec<u32>,
     choices: Vec<Mended>,
+    num_bytes: usize,
 }
 
 /// A choice so far.
@@ -44,12 +49,15 @@ struct MendedCall {
 }
 
 impl Repairer {
-    /// Reads Harmony out of the words. The functions are those that may be called.
-    pub(super) fn of_harmony(tools: &[String]) -> Self {
+    /// Reads Harmony out of the words, but for those of the `plain` choices. The functions are those
+    /// that may be called.
+    pub(super) fn of_harmony(tools: &[String], plain: Vec<u32>) -> Self {
         let recipients = tools.iter().map(|name| format!("functions.{name}"));
         Self {
             tools: Some(recipients.collect()),
+            plain,
             choices: Vec::new(),
+            num_bytes: 0,
         }
     }
 
@@ -57,7 +65,9 @@ impl Repairer {
     pub(super) fn of_words() -> Self {
         Self {
             tools: None,
+            plain: Vec::new(),
             choices: Vec::new(),
+            num_bytes: 0,
         }
     }
 
@@ -66,6 +76,11 @@ impl Repairer {
         for choice in chunk.choices() {
             self.take_choice(choice, events);
         }
+    }
+
+    /// Whether there was more Harmony than [`MAX_MENDED_BYTES`], which was not read.
+    pub(super) fn is_full(&self) -> bool {
+        self.num_bytes > MAX_MENDED_BYTES
     }
 
     /// There are no more chunks.
@@ -88,6 +103,12 @@ impl Repairer {
     }
 
     fn take_choice(&mut self, choice: &Choice<'_>, events: &mut Vec<AnswerEvent>) {
+        let words = choice.words().as_str();
+        let is_harmony = self.tools.is_some() && !self.plain.contains(&choice.index);
+        self.num_bytes += if is_harmony { words.len() } else { 0 };
+        if self.is_full() {
+            return;
+        }
         let Some(mended) = self.choice(choice.index) else {
             return;
         };
@@ -97,7 +118,6 @@ impl Repairer {
                 mended.push(Delta::Reasoning(reasoning.to_owned()), events);
             }
         }
-        let words = choice.words().as_str();
         if !words.is_empty() {
             match &mut mended.reader {
                 Some(reader) => {
@@ -128,9 +148,12 @@ impl Repairer {
         let place = match place {
             Some(place) => place,
             None if self.choices.len() < MAX_CHOICES => {
+                let tools = self.tools.clone();
                 self.choices.push(Mended {
                     index,
-                    reader: self.tools.clone().map(Reader::new),
+                    reader: tools
+                        .filter(|_| !self.plain.contains(&index))
+                        .map(Reader::new),
                     calls: Vec::new(),
                     num_calls: 0,
                     finish: None,
@@ -244,7 +267,8 @@ impl Reader {
         self.held.push_str(text);
         let mut parts = Vec::new();
         if !self.has_begun {
-            let words = self.held.trim_start();
+            self.trim();
+            let words = &*self.held;
             let openings = BARE_OPENINGS.iter().chain(&[START]);
             let mut longer = openings.filter(|opening| opening.len() > words.len());
             if longer.any(|opening| opening.starts_with(words)) {
@@ -252,23 +276,23 @@ impl Reader {
             }
             self.begin(&mut parts);
         }
-        while let Some((place, length, marker)) = self.next_marker() {
-            let rest = self.held.split_off(place);
-            let before = std::mem::replace(&mut self.held, rest);
-            self.text(&before, &mut parts);
-            self.held.drain(..length);
+        let held = std::mem::take(&mut self.held);
+        let mut rest = &*held;
+        while let Some((place, length, marker)) = self.next_marker(rest) {
+            self.text(&rest[..place], &mut parts);
             self.marker(marker, &mut parts);
+            rest = &rest[place + length..];
         }
-        let keep = self.possible_marker();
-        let rest = self.held.split_off(keep);
-        let before = std::mem::replace(&mut self.held, rest);
-        self.text(&before, &mut parts);
+        let (before, after) = rest.split_at(self.possible_marker(rest));
+        self.text(before, &mut parts);
+        self.held = after.to_owned();
         parts
     }
 
     fn close(&mut self) -> Vec<TurnPart> {
         let mut parts = Vec::new();
         if !self.has_begun {
+            self.trim();
             self.begin(&mut parts);
         }
         let rest = std::mem::take(&mut self.held);
@@ -277,9 +301,14 @@ impl Reader {
         parts
     }
 
+    /// White space before the first word means nothing.
+    fn trim(&mut self) {
+        let length = self.held.len() - self.held.trim_start().len();
+        self.held.drain(..length);
+    }
+
     /// The parser stands behind `<|start|>assistant`.
     fn begin(&mut self, parts: &mut Vec<TurnPart>) {
-        self.held = self.held.trim_start().to_owned();
         if self.held.is_empty() {
             return;
         }
@@ -319,28 +348,31 @@ impl Reader {
         tokens.into_iter().chain(turns).chain(brace)
     }
 
-    /// The first marker of the held text: where, how long, and what it means.
-    fn next_marker(&self) -> Option<(usize, usize, Marker)> {
-        self.markers()
-            .filter_map(|(text, marker)| Some((self.held.find(text)?, text.len(), marker)))
-            .min_by_key(|&(place, ..)| place)
+    /// The first marker of the text: where, how long, and what it means.
+    fn next_marker(&self, text: &str) -> Option<(usize, usize, Marker)> {
+        let markers: Vec<_> = self.markers().collect();
+        // One pass: a text may be nothing but markers of one kind.
+        (0..text.len()).find_map(|place| {
+            let rest = &text.as_bytes()[place..];
+            let found = markers
+                .iter()
+                .find(|(text, _)| rest.starts_with(text.as_bytes()));
+            found.map(|&(text, marker)| (place, text.len(), marker))
+        })
     }
 
-    /// Where the earliest beginning of a marker at the end of the held text lies.
-    fn possible_marker(&self) -> usize {
-        let longest = self
-            .markers()
-            .map(|(text, _)| text.len())
-            .max()
-            .unwrap_or(0);
-        let from = self.held.len().saturating_sub(longest);
-        (from..self.held.len())
-            .filter(|&place| self.held.is_char_boundary(place))
+    /// Where the earliest beginning of a marker at the end of the text lies.
+    fn possible_marker(&self, text: &str) -> usize {
+        let longest = self.markers().map(|(text, _)| text.len()).max();
+        let from = text.len().saturating_sub(longest.unwrap_or(0));
+        let markers: Vec<_> = self.markers().collect();
+        (from..text.len())
+            .filter(|&place| text.is_char_boundary(place))
             .find(|&place| {
-                self.markers()
-                    .any(|(text, _)| text.starts_with(&self.held[place..]))
+                let rest = &text[place..];
+                markers.iter().any(|(marker, _)| marker.starts_with(rest))
             })
-            .unwrap_or(self.held.len())
+            .unwrap_or(text.len())
     }
 
     fn marker(&mut self, marker: Marker, parts: &mut Vec<TurnPart>) {
@@ -371,13 +403,26 @@ impl Reader {
     }
 
     fn token(&mut self, id: TokenId, parts: &mut Vec<TurnPart>) {
-        parts.extend(self.turn.process(id));
+        for part in self.turn.process(id) {
+            add(part, parts);
+        }
     }
 
     fn text(&mut self, text: &str, parts: &mut Vec<TurnPart>) {
         for id in ENCODING.tokenizer().encode(text) {
-            parts.extend(self.turn.process(id));
+            self.token(id, parts);
         }
+    }
+}
+
+/// Adds a part; more of the same kind is one part.
+fn add(part: TurnPart, parts: &mut Vec<TurnPart>) {
+    use TurnPart::{CallArguments, Content, Reasoning};
+    match (parts.last_mut(), &part) {
+        (Some(Reasoning(last)), Reasoning(text))
+        | (Some(Content(last)), Content(text))
+        | (Some(CallArguments(last)), CallArguments(text)) => last.push_str(text),
+        _ => parts.push(part),
     }
 }
 

@@ -8,8 +8,11 @@ use std::ops::Range;
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr2, memmem};
 
-/// Longest event.
+/// Longest event, without the line ends behind it.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// Line ends that an event may have begun to end with.
+const MAX_END_BYTES: usize = 4;
 
 /// An event grew past [`MAX_EVENT_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +30,8 @@ pub struct SseSplitter {
 }
 
 impl SseSplitter {
-    /// Takes more bytes; returns the events that they complete, as they came, or nothing.
+    /// Takes more bytes; returns the events that they complete, as they came, or nothing. One of
+    /// those may be longer than [`MAX_EVENT_BYTES`], by no more than these bytes.
     ///
     /// # Errors
     /// [`EventTooLong`].
@@ -52,7 +56,7 @@ impl SseSplitter {
         };
         self.num_scanned = self.begun.len();
         self.skips_line_feed |= self.begun.is_empty() && block.last() == Some(&b'\r');
-        match self.begun.len() > MAX_EVENT_BYTES {
+        match self.begun.len() > MAX_EVENT_BYTES + MAX_END_BYTES {
             true => Err(EventTooLong),
             false => Ok(block),
         }
@@ -108,7 +112,8 @@ pub struct SseEvent<'a> {
     pub name: &'a str,
     /// Where it lies in the block.
     pub place: Range<usize>,
-    /// Whether it is one line of data and an empty line, as everybody writes it.
+    /// Whether it is one line of data and an empty line, as everybody writes it and everybody reads
+    /// it.
     pub is_plain: bool,
 }
 
@@ -131,17 +136,23 @@ fn next_event(block: &str, start: usize) -> Option<SseEvent<'_>> {
     };
     let mut num_lines = 0;
     let mut num_data = 0;
-    let mut only_line_feeds = true;
+    let mut is_odd = false;
     while let Some((line, end)) = next_line(block, event.place.end) {
-        only_line_feeds &= &block[event.place.end + line.len()..end] == "\n";
+        is_odd |= &block[event.place.end + line.len()..end] != "\n";
         event.place.end = end;
         if line.is_empty() {
-            event.is_plain = num_lines == 1 && num_data == 1 && only_line_feeds;
+            event.is_plain = num_lines == 1 && num_data == 1 && !is_odd;
             return Some(event);
         }
         num_lines += 1;
         // A byte order mark may stand before the first line.
-        let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+        let line = match line.strip_prefix('\u{feff}') {
+            Some(line) => {
+                is_odd = true;
+                line
+            }
+            None => line,
+        };
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {

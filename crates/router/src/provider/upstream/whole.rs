@@ -69,14 +69,21 @@ impl Told {
         }
         let usage = chunk.usage();
         let mut events = Vec::new();
-        match (is_mendable, as_stream) {
-            (true, _) => retell(
-                Repairer::of_harmony(&judge.wishes().tools),
-                &chunk,
-                &mut events,
-            ),
-            (false, true) => retell(Repairer::of_words(), &chunk, &mut events),
-            (false, false) => events.push(AnswerEvent::Whole(body.clone())),
+        let repairer = match (is_mendable, as_stream) {
+            (true, _) => Some(Repairer::of_harmony(&judge.wishes().tools, Vec::new())),
+            (false, true) => Some(Repairer::of_words()),
+            (false, false) => None,
+        };
+        match repairer {
+            None => events.push(AnswerEvent::Whole(body.clone())),
+            Some(mut repairer) => {
+                repairer.take(&chunk, &mut events);
+                if repairer.is_full() {
+                    let words = "too much of the answer has to be mended";
+                    return Err(failed(FailureKind::InvalidResponse, words));
+                }
+                repairer.finish(&mut events);
+            }
         }
         events.push(AnswerEvent::Ended { usage, fault: None });
         Ok(Self::of(events, usage))
@@ -92,11 +99,6 @@ impl Told {
             },
         }
     }
-}
-
-fn retell(mut repairer: Repairer, chunk: &Chunk<'_>, events: &mut Vec<AnswerEvent>) {
-    repairer.take(chunk, events);
-    repairer.finish(events);
 }
 
 impl Stream for Told {

@@ -364,6 +364,15 @@ fn messages_are_short_and_clean_and_keep_keys_to_themselves() {
     assert!(!error.message.contains('\u{1b}'), "{error}");
 }
 
+#[test]
+fn a_body_that_is_too_long_says_nothing() {
+    for (length, expected) in [(100, 2), (MAX_ERROR_BYTES, 0)] {
+        let body = json!({"error": {"code": 502, "message": "x".repeat(length)}}).to_string();
+        let error = classify(200, &HeaderMap::new(), body.as_bytes(), NOW);
+        assert_eq!(error.message.matches('x').count().min(2), expected);
+    }
+}
+
 proptest! {
     #[test]
     fn any_answer_has_a_kind(

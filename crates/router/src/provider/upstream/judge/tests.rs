@@ -255,3 +255,23 @@ fn hosts_cannot_make_it_keep_without_bound() {
     );
     assert!(judge.choices[0].calls.len() <= MAX_CALLS);
 }
+
+/// A time that grows as the square of the text is one of hours here.
+#[test]
+fn hosts_cannot_make_it_read_the_same_again_and_again() {
+    let mut judge = Judge::new(Wishes::default());
+    judge.add_words(0, &" ".repeat(MAX_KEPT_BYTES));
+    for _ in 0..1_000_000 {
+        judge.add_words(0, "x");
+    }
+    assert!(!judge.is_unclear());
+
+    let mut judge = Judge::new(Wishes::default());
+    judge.add_words(0, "`");
+    judge.add_words(0, &"<|end|>".repeat(MAX_KEPT_BYTES / 8));
+    judge.finish(0, "stop");
+    assert_eq!(judge.verdict(), None);
+    judge.add_words(0, "` <|end|>");
+    let (kind, _) = judge.verdict().unwrap();
+    assert_eq!(kind, FailureKind::LeakedTokens);
+}

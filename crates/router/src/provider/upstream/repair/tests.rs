@@ -5,7 +5,7 @@ use super::*;
 
 /// Reasoning, content, calls and reason of a choice whose words come in these pieces.
 fn mended(pieces: &[&str]) -> (String, String, Vec<(String, String)>, FinishReason) {
-    let mut repairer = Repairer::of_harmony(&["weather".to_owned()]);
+    let mut repairer = Repairer::of_harmony(&["weather".to_owned()], Vec::new());
     let mut events = Vec::new();
     for piece in pieces {
         let json = json!({"choices": [{"index": 0, "delta": {"content": piece}}]}).to_string();
@@ -75,7 +75,7 @@ fn what_the_host_made_out_itself_is_kept() {
         json!({"delta": {"tool_calls": [{"index": 3, "function": {"arguments": "}"}}]}}),
         json!({"delta": {}, "finish_reason": "tool_calls"}),
     ];
-    let mut repairer = Repairer::of_harmony(&[]);
+    let mut repairer = Repairer::of_harmony(&[], Vec::new());
     let mut events = Vec::new();
     for choice in chunks {
         let json = json!({"choices": [choice]}).to_string();
@@ -124,4 +124,45 @@ proptest! {
         let pieces: Vec<&str> = cuts.windows(2).map(|cut| &text[cut[0]..cut[1]]).collect();
         prop_assert_eq!(mended(&pieces), mended(&[&text]));
     }
+}
+
+/// What a host sends to keep us busy. A time that grows as the square of the text is one of hours
+/// here.
+#[test]
+fn a_text_of_markers_or_white_space_takes_no_longer_than_words() {
+    let chunk = |words: &str| json!({"choices": [{"delta": {"content": words}}]}).to_string();
+    let markers = "<|message|>a<|end|>".repeat(50_000);
+    for (piece, times) in [(&*markers, 1), ("<|end|>", 50_000), (" ", 1_000_000)] {
+        let json = chunk(piece);
+        let chunk = serde_json::from_str(&json).unwrap();
+        let mut repairer = Repairer::of_harmony(&[], Vec::new());
+        let mut events = Vec::new();
+        for _ in 0..times {
+            repairer.take(&chunk, &mut events);
+        }
+        repairer.finish(&mut events);
+        // Words in a row are one event.
+        assert_eq!(events.len(), 1 + usize::from(times == 1));
+    }
+}
+
+/// What is read is kept, several times its size, in messages and warnings.
+#[test]
+fn no_more_harmony_is_read_than_allowed() {
+    let json = json!({"choices": [{"delta": {"content": "<|message|><|end|>".repeat(1000)}}]});
+    let json = json.to_string();
+    let chunk = serde_json::from_str(&json).unwrap();
+    let num_read = |mut repairer: Repairer| {
+        (1..1000).find(|_| {
+            repairer.take(&chunk, &mut Vec::new());
+            repairer.is_full()
+        })
+    };
+    let most = MAX_MENDED_BYTES / 18_000;
+    assert_eq!(
+        num_read(Repairer::of_harmony(&[], Vec::new())),
+        Some(most + 1)
+    );
+    assert_eq!(num_read(Repairer::of_harmony(&[], vec![0])), None);
+    assert_eq!(num_read(Repairer::of_words()), None);
 }

@@ -71,6 +71,7 @@ fn only_one_line_of_data_and_line_feeds_are_plain() {
         ("data:x\n\n", true),
         ("data: x\r\n\r\n", false),
         ("data: x\r\r", false),
+        ("\u{feff}data: x\n\n", false),
         ("data: x\ndata: y\n\n", false),
         ("event: a\ndata: x\n\n", false),
         (": comment\n\n", false),
