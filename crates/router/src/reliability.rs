@@ -174,12 +174,16 @@ fn tallies<'a, K: Ord>(
 }
 
 /// Whose rate is better: the one that cannot be as bad. Of two that may be equally bad the one that
-/// is surer; without cases anything may be, so that nobody is first by having done nothing.
+/// may be better, and of these the one that is surer. Without cases anything may be: nobody is first
+/// by having done nothing, nor behind those that failed every time.
 pub fn compare(a: Option<&Rate>, b: Option<&Rate>) -> Ordering {
     let worst = |rate: Option<&Rate>| rate.map_or(1.0, |rate| rate.interval.high);
+    let best = |rate: Option<&Rate>| rate.map_or(0.0, |rate| rate.interval.low);
     let cases = |rate: Option<&Rate>| rate.map_or(0, |rate| rate.num_cases);
     let by_worst = worst(a).total_cmp(&worst(b));
-    by_worst.then_with(|| cases(b).cmp(&cases(a)))
+    by_worst
+        .then_with(|| best(a).total_cmp(&best(b)))
+        .then_with(|| cases(b).cmp(&cases(a)))
 }
 
 /// Counts of which older ones weigh less, for who has to decide now. Weights halve every so often.

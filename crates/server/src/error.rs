@@ -136,7 +136,7 @@ impl ApiError {
             ),
             Self::NoSuchPath { method, path } => invalid(
                 "unknown_url",
-                &format!("there is nothing at {method} {path}; the API lies under /v1"),
+                &format!("there is nothing at {method} {path}; look under /v1 or /api/v1"),
             ),
             Self::MethodNotAllowed { method, allowed } => invalid(
                 "method_not_allowed",
@@ -211,7 +211,11 @@ impl ApiError {
 
 /// Writes errors as the paths under `/api` have them.
 pub(crate) async fn plain(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    flat(next.run(request).await)
+}
+
+/// The same error as the paths under `/api` have it.
+pub(crate) fn flat(mut response: Response) -> Response {
     if let Some(PlainBody(body)) = response.extensions_mut().remove() {
         *response.body_mut() = Body::from(body.to_string());
     }

@@ -189,7 +189,12 @@ only! {
 }
 
 async fn no_such_path(method: Method, uri: Uri) -> Response {
-    let path = uri.path().chars().take(200).collect();
+    let path: String = uri.path().chars().take(200).collect();
+    let is_flat = path == "/api" || path.starts_with("/api/");
     let method = method.to_string();
-    ApiError::NoSuchPath { method, path }.into_response()
+    let response = ApiError::NoSuchPath { method, path }.into_response();
+    match is_flat {
+        true => error::flat(response),
+        false => response,
+    }
 }

@@ -168,9 +168,9 @@ fn ranking_asks_how_bad_it_may_be() {
             "thousand, one in ten",
             "twenty successes",
             "one success",
-            "ten failures",
-            "one failure",
             "nothing known",
+            "one failure",
+            "ten failures",
         ]
     );
 }

@@ -52,9 +52,12 @@ async fn page(
     let query = RequestQuery {
         key_id,
         after: query.get("before").map(cursor).transpose()?,
-        limit,
+        // One more tells whether there is a next page.
+        limit: limit + 1,
     };
-    let requests = app.store.requests(&query).await?;
+    let mut requests = app.store.requests(&query).await?;
+    let is_last = requests.len() <= limit;
+    requests.truncate(limit);
     let ids: Vec<_> = requests.iter().map(|request| request.id.clone()).collect();
     let mut attempts: HashMap<String, Vec<Value>> = HashMap::new();
     for attempt in app.store.attempts(&ids).await? {
@@ -68,7 +71,7 @@ async fn page(
             feedback.entry(id).or_default().push(json);
         }
     }
-    let next = requests.last().filter(|_| requests.len() == limit);
+    let next = requests.last().filter(|_| !is_last);
     let next = next.map(|request| cursor_text(&request.cursor()));
     let requests: Vec<_> = requests
         .iter()

@@ -388,23 +388,17 @@ async fn the_history_shows_attempts_and_feedback_and_to_holders_only_their_own()
     // Page by page the same, each once.
     let mut paged = Vec::new();
     let mut next = String::new();
-    for _ in 0..4 {
+    for number in 1..=4 {
         let page = admin
             .get(&format!("/api/admin/requests?limit=1{next}"))
             .await
             .json();
         paged.extend(listed(&page));
-        next = match page["next"].as_str() {
-            Some(place) => format!("&before={place}"),
-            None => String::new(),
-        };
+        let place = page["next"].as_str();
+        assert_eq!(place.is_none(), number == 4, "{page}");
+        next = format!("&before={}", place.unwrap_or_default());
     }
     assert_eq!(paged, listed(&all));
-    let last = admin
-        .get(&format!("/api/admin/requests?limit=1{next}"))
-        .await
-        .json();
-    assert_eq!(last, json!({"requests": [], "next": null}));
     for wrong in ["limit=0", "limit=101", "limit=x", "before=x"] {
         let reply = admin.get(&format!("/api/admin/requests?{wrong}")).await;
         assert_eq!(reply.status, 400, "{wrong}");

@@ -313,6 +313,19 @@ async fn paths_and_methods_that_do_not_exist() {
         (405, Some("GET, HEAD"))
     );
     assert_eq!(server.get("/v1/models/nobody").await.status, 404);
+    // Below `/api` every error is flat.
+    for path in [
+        "/api",
+        "/api/",
+        "/api/v1/models/ids/",
+        "/api/admin/keys/a/b",
+    ] {
+        let reply = server.get(path).await;
+        assert_eq!(reply.status, 404, "{path}");
+        let error = reply.json();
+        assert_eq!(error["code"], "unknown_url", "{path}");
+        assert!(error["error"].is_string(), "{path}: {error}");
+    }
 }
 
 #[tokio::test]
