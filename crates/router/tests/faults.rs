@@ -282,7 +282,7 @@ async fn outcome(mock: &Mock, behaviour: &Behaviour, is_stream: bool) -> Result<
     };
     let faulty = |reason: &str| Err(format!("{reason}: {seen:?}"));
     if let Some(error) = &seen.error {
-        return match seen.relayed.contains("word0") && seen.relayed.ends_with("\n\n") {
+        return match seen.relayed.contains("0 words") && seen.relayed.ends_with("\n\n") {
             true => Ok(Expect::Breaks(error.kind)),
             false => faulty("the words before the error are missing"),
         };
@@ -302,7 +302,7 @@ async fn outcome(mock: &Mock, behaviour: &Behaviour, is_stream: bool) -> Result<
         return Ok(Expect::Mended);
     }
     let words = seen.whole.as_ref().unwrap_or(&seen.relayed);
-    match words.contains("word7") && !words.contains("PROCESSING") && seen.content.is_empty() {
+    match words.contains("7 words") && !words.contains("PROCESSING") && seen.content.is_empty() {
         true => Ok(Expect::Good),
         false => faulty("the words are wrong"),
     }

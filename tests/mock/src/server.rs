@@ -180,7 +180,7 @@ impl Drop for Mock {
 
 /// Words of so many bytes.
 fn piece(index: usize, length: usize) -> String {
-    let word = format!("word{index} ");
+    let word = format!("{index} words ");
     word.chars().cycle().take(length).collect()
 }
 
