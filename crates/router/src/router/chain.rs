@@ -149,7 +149,7 @@ impl Chain<'_> {
             is_exploration,
             tokens,
         );
-        watch.is_asked(route);
+        watch.is_asked(route, tokens);
         let deployment = route.label.clone();
         let asking = self.asked.ask(route);
         let asked = match attempt.trace_context() {

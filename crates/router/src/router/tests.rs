@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
-use store::{AttemptRecord, Counter, RequestQuery, RequestRecord};
+use store::{AttemptRecord, Counter, KeyId, KeyQuota, KeySettings, RequestQuery, RequestRecord};
 use tokio::time::advance;
 
 use super::chain::MAX_ROUNDS;
@@ -32,6 +32,8 @@ enum Act {
     Fail(FailureKind, Option<u64>),
     /// Says this and breaks off.
     Break(&'static str),
+    /// Says this and does not tell how many tokens it was.
+    Mumble(&'static str),
     /// Never answers.
     Hang,
 }
@@ -57,9 +59,10 @@ impl FakeHost {
     }
 
     async fn answer(&self) -> Result<AnswerStream, RouterError> {
-        let (text, breaks) = match self.next() {
-            Act::Say(text) => (text, false),
-            Act::Break(text) => (text, true),
+        let (text, breaks, tells) = match self.next() {
+            Act::Say(text) => (text, false, true),
+            Act::Break(text) => (text, true, true),
+            Act::Mumble(text) => (text, false, false),
             Act::Fail(kind, seconds) => {
                 let mut error = ProviderError::new(kind, "as the test wants");
                 error.http_status = Some(500);
@@ -71,7 +74,7 @@ impl FakeHost {
             }
             Act::Hang => std::future::pending().await,
         };
-        let usage = Some(Usage {
+        let usage = tells.then(|| Usage {
             prompt_tokens: 10,
             completion_tokens: 5,
             ..Usage::default()
@@ -94,6 +97,7 @@ impl FakeHost {
         Ok(Box::pin(FakeAnswer {
             items,
             usage,
+            num_said_bytes: text.len(),
             first_token,
         }))
     }
@@ -102,6 +106,7 @@ impl FakeHost {
 struct FakeAnswer {
     items: VecDeque<Result<AnswerEvent, ProviderError>>,
     usage: Option<Usage>,
+    num_said_bytes: usize,
     first_token: Option<std::time::Instant>,
 }
 
@@ -117,6 +122,7 @@ impl AnswerSource for FakeAnswer {
     fn progress(&self) -> Progress {
         Progress {
             usage: self.usage,
+            num_said_bytes: self.num_said_bytes,
             first_token: self.first_token,
             per_token: None,
         }
@@ -729,4 +735,74 @@ async fn what_a_provider_says_is_left_when_asked_is_believed() {
     let error = world.ask(M).await.err().unwrap();
     assert_eq!(error.kind(), FailureKind::RateLimited);
     assert_eq!(world.num_asked(), [1]);
+}
+
+/// A key with this quota.
+fn key_of(quota: KeyQuota) -> Caller {
+    let settings = KeySettings {
+        quota,
+        ..KeySettings::default()
+    };
+    Caller {
+        key_id: Some(KeyId("key_a".to_owned())),
+        settings: Arc::new(settings),
+        ..Caller::default()
+    }
+}
+
+// In real time, for the store's sake, as above.
+#[tokio::test]
+async fn tokens_that_nobody_tells_are_estimated_also_when_the_client_leaves() {
+    // 13 bytes are 4 tokens, a prompt of 52 bytes is 10.
+    let words = "of 13 letters";
+    for (leaves, has_begun, expected) in [
+        (false, true, (10, 4)),
+        (true, true, (10, 4)),
+        (true, false, (10, 0)),
+    ] {
+        let act = match has_begun {
+            true => Act::Mumble(words),
+            false => Act::Hang,
+        };
+        let (tier, mut limited) = hosted("a", &[act]);
+        limited.limits.tokens_per_day = Some(1000);
+        let world = World::new(vec![(tier, limited)]).await;
+        let body = json!({"model": M, "messages": [{"role": "user", "content": "x".repeat(52)}]});
+        let request = Arc::new(ChatRequest::from_json(body.to_string().into()).unwrap());
+        let caller = key_of(KeyQuota {
+            tokens_per_day: Some(1000),
+            ..KeyQuota::default()
+        });
+        let asked = world.router.chat(&caller, "r".to_owned(), &request);
+        match has_begun {
+            true => {
+                let mut answer = asked.await.unwrap();
+                let most = if leaves { 1 } else { usize::MAX };
+                answer.stream.by_ref().take(most).count().await;
+            }
+            false => {
+                let patience = Duration::from_millis(300);
+                assert!(tokio::time::timeout(patience, asked).await.is_err());
+            }
+        }
+        let (store, day) = (Arc::clone(&world.store), QuotaWindow::TokensPerDay);
+        let (request, attempts) = world.records().await;
+        let outcome = if leaves { "canceled" } else { "ok" };
+        assert_eq!(request.outcome, outcome);
+        let counted = (request.prompt_tokens, request.completion_tokens);
+        assert_eq!(counted, expected, "{outcome}");
+        let counted = (attempts[0].prompt_tokens, attempts[0].completion_tokens);
+        assert_eq!(counted, expected, "{outcome}");
+        // Of the key, and of our account there.
+        for name in ["key:key_a:tokens:day".to_owned(), counter_name("a", day)] {
+            let start = day.start(request.started_at);
+            let counter = Counter { name, start };
+            let used = store
+                .counters(std::slice::from_ref(&counter))
+                .await
+                .unwrap();
+            let sum = u64::from(expected.0 + expected.1);
+            assert_eq!(used, [sum], "{counter:?}, {outcome}");
+        }
+    }
 }

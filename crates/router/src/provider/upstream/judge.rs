@@ -135,6 +135,7 @@ enum Finish {
 pub(super) struct Judge {
     wishes: Wishes,
     choices: Vec<Judged>,
+    num_said_bytes: usize,
 }
 
 /// A choice so far.
@@ -163,7 +164,13 @@ impl Judge {
         Self {
             wishes,
             choices: Vec::new(),
+            num_said_bytes: 0,
         }
+    }
+
+    /// Bytes of words, reasoning and calls so far.
+    pub(super) fn num_said_bytes(&self) -> usize {
+        self.num_said_bytes
     }
 
     pub(super) fn wishes(&self) -> &Wishes {
@@ -189,14 +196,16 @@ impl Judge {
             if message.refusal.is_filled() {
                 self.choice(choice.index).has_words = true;
             }
-            if message.reasoning().is_filled() {
-                self.add_reasoning(choice.index);
+            let reasoning = message.reasoning();
+            if reasoning.is_filled() {
+                self.add_reasoning(choice.index, reasoning.as_str());
             }
             for (place, call) in message.calls().enumerate() {
                 let place = u32::try_from(place).unwrap_or(u32::MAX);
                 let function = call.function.as_ref();
+                let name = function.map_or("", |function| function.name.as_str());
                 let arguments = function.map_or("", |function| function.arguments.as_str());
-                self.add_call(choice.index, call.index.unwrap_or(place), arguments);
+                self.add_call(choice.index, call.index.unwrap_or(place), name, arguments);
             }
         }
         let reason = choice.finish_reason.as_str();
@@ -208,6 +217,7 @@ impl Judge {
     }
 
     pub(super) fn add_words(&mut self, index: u32, text: &str) {
+        self.num_said_bytes += text.len();
         let (is_text, expects_harmony) = (self.wishes.is_text, self.wishes.expects_harmony);
         let may_be_harmony = !is_text && (expects_harmony || !self.wishes.mentions_tokens);
         let choice = self.choice(index);
@@ -221,11 +231,13 @@ impl Judge {
         }
     }
 
-    pub(super) fn add_reasoning(&mut self, index: u32) {
+    pub(super) fn add_reasoning(&mut self, index: u32, text: &str) {
+        self.num_said_bytes += text.len();
         self.choice(index).has_reasoning = true;
     }
 
-    pub(super) fn add_call(&mut self, index: u32, call: u32, arguments: &str) {
+    pub(super) fn add_call(&mut self, index: u32, call: u32, name: &str, arguments: &str) {
+        self.num_said_bytes += name.len() + arguments.len();
         let calls = &mut self.choice(index).calls;
         let place = calls.iter().rposition(|one| one.index == call);
         let place = place.unwrap_or_else(|| {

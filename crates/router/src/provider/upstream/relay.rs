@@ -348,10 +348,12 @@ impl Relay {
             if let AnswerEvent::Delta { choice, delta, .. } = &event {
                 match delta {
                     Delta::Content(text) => self.judge.add_words(*choice, text),
-                    Delta::Reasoning(_) => self.judge.add_reasoning(*choice),
-                    Delta::CallStarted { index, .. } => self.judge.add_call(*choice, *index, ""),
+                    Delta::Reasoning(text) => self.judge.add_reasoning(*choice, text),
+                    Delta::CallStarted { index, name, .. } => {
+                        self.judge.add_call(*choice, *index, name, "");
+                    }
                     Delta::CallArguments { index, text } => {
-                        self.judge.add_call(*choice, *index, text);
+                        self.judge.add_call(*choice, *index, "", text);
                     }
                 }
             }
@@ -492,6 +494,7 @@ impl AnswerSource for Relay {
         let took = self.first_token.map(|first| self.last_event - first);
         Progress {
             usage: self.usage,
+            num_said_bytes: self.judge.num_said_bytes(),
             first_token: self.first_token.map(Instant::into_std),
             per_token: took.filter(|_| gaps > 0).map(|took| took / gaps),
         }
