@@ -131,7 +131,7 @@ impl Router {
             accounts,
             health: Mutex::default(),
             table: RwLock::new(Arc::new(table)),
-            caller_quota: CallerQuota::new(Arc::clone(&store)),
+            caller_quota: CallerQuota::of_server(Arc::clone(&store), &recorder),
             store,
             config,
             recorder,

@@ -137,9 +137,7 @@ impl Attempt {
             usage,
         };
         let more = self.route.host.ended(&end, self.prompt_tokens);
-        if !more.is_empty() {
-            self.recorder.count(more);
-        }
+        self.recorder.count(more);
         let usage = usage.unwrap_or_default();
         let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

@@ -120,9 +120,7 @@ impl Watch {
         let usage = prompt_tokens.map_or_else(Usage::default, |tokens| progress.estimate(tokens));
         let tokens = (usage.prompt_tokens + usage.completion_tokens) as u64;
         let used = settlement(&self.caller, tokens, now());
-        if !used.is_empty() {
-            self.recorder.count(used);
-        }
+        self.recorder.count(used);
         let record = RequestRecord {
             outcome: failure.map_or("ok", FailureKind::as_str).to_owned(),
             first_token_ms: first_token.map(millis),
