@@ -17,7 +17,7 @@ use store::{Counter, KeyId, KeyQuota, Store, StoreError, Take, Taken, Timestamp}
 use tokio::sync::RwLockReadGuard;
 
 use crate::caller::Caller;
-use crate::error::{FailureKind, ProviderError, RouterError};
+use crate::error::{FailureKind, ProviderError, RouterError, whole_seconds};
 use crate::provider::QuotaWindow;
 use crate::recorder::{Recorder, Unwritten};
 
@@ -114,8 +114,7 @@ pub struct QuotaExceeded {
 impl QuotaExceeded {
     /// Whole seconds until there is more, rounded up: who comes back after them is not too early.
     pub fn retry_after_s(&self) -> u64 {
-        let wait_s = self.wait.as_millis().div_ceil(1000).max(1);
-        u64::try_from(wait_s).unwrap_or(u64::MAX)
+        whole_seconds(self.wait)
     }
 }
 

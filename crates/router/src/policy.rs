@@ -165,6 +165,14 @@ impl Exclusion {
         }
     }
 
+    /// What went wrong that it follows from, if something did.
+    pub fn failure(self) -> Option<FailureKind> {
+        match self {
+            Self::AccountRefused { why, .. } | Self::BreakerOpen { why, .. } => Some(why),
+            _ => None,
+        }
+    }
+
     /// Until when it holds, if it passes with time alone.
     pub fn until(self) -> Option<Timestamp> {
         match self {

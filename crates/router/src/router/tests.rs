@@ -15,8 +15,9 @@ use super::chain::MAX_ROUNDS;
 use super::*;
 use crate::accounts::counter_name;
 use crate::catalog::{LocalModels, Tier};
-use crate::error::{FailureKind, ProviderError, RetryAfter};
+use crate::error::{FailureKind, ProviderError, RetryAfter, whole_seconds};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
+use crate::openai::error_body;
 use crate::provider::{
     AccountLimits, AnswerEvent, AnswerSource, AnswerStream, Delta, FinishReason, Progress,
     ProviderId, QuotaReport, QuotaWindow, Usage,
@@ -464,7 +465,7 @@ async fn a_limit_of_the_host_for_one_model_says_nothing_of_its_others() {
     .await;
     let error = world.ask("test/m").await.err().unwrap();
     assert_eq!(error.kind(), FailureKind::RateLimited);
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(600)));
+    assert_eq!(whole_seconds(error.retry_after().unwrap()), 600);
     // It is left alone for as long as it said.
     let error = world.ask("test/m").await.err().unwrap();
     assert_eq!(error.kind(), FailureKind::RateLimited);
@@ -805,4 +806,87 @@ async fn tokens_that_nobody_tells_are_estimated_also_when_the_client_leaves() {
             assert_eq!(used, [sum], "{counter:?}, {outcome}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_account_stays_what_it_is_and_is_no_limit_that_passes() {
+    for kind in [FailureKind::KeyRejected, FailureKind::PaymentRequired] {
+        let world = World::new(vec![hosted("a", &[Act::Fail(kind, None)])]).await;
+        let first = world.ask(M).await.err().unwrap();
+        let then = world.ask(M).await.err().unwrap();
+        assert_eq!((first.kind(), then.kind()), (kind, kind));
+        assert!(then.to_string().contains(kind.as_str()), "{then}");
+        assert_eq!(world.num_asked(), [1]);
+        // Both say when it is asked again.
+        let [first, then] = [first, then].map(|error| error.retry_after().unwrap());
+        assert!(then <= first && first - then < Duration::from_secs(60));
+
+        // Where somebody has a limit only, waiting helps; where two are refused for two reasons, not.
+        let limit = Act::Fail(FailureKind::AccountQuotaExhausted, Some(60));
+        let data_policy = Act::Fail(FailureKind::DataPolicy, None);
+        for (other, expected) in [
+            (limit, FailureKind::RateLimited),
+            (data_policy, FailureKind::Unavailable),
+        ] {
+            let refused = hosted("a", &[Act::Fail(kind, None)]);
+            let world = World::new(vec![refused, hosted("b", &[other])]).await;
+            for _ in 0..2 {
+                let error = world.ask(M).await.err().unwrap();
+                assert_eq!(error.kind(), expected, "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_answer_of_a_host_that_wants_days_of_rest_says_when_it_is_asked_again() {
+    let days = Act::Fail(FailureKind::AccountQuotaExhausted, Some(172_800));
+    let world = World::new(vec![hosted("a", &[days])]).await;
+    for _ in 0..2 {
+        let error = world.ask(M).await.err().unwrap();
+        let wait_s = whole_seconds(error.retry_after().unwrap());
+        assert!((86_000..=86_400).contains(&wait_s), "{wait_s}");
+    }
+    assert_eq!(world.num_asked(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_error_after_an_attempt_tells_who_was_asked() {
+    let fail = |kind| Act::Fail(kind, None);
+    let told = |error: &RouterError| -> Vec<String> {
+        let trail = error.trail().unwrap().iter();
+        trail.map(AttemptSummary::to_text).collect()
+    };
+    // Alone, and asked three times.
+    let world = World::new(vec![hosted("a", &[fail(FailureKind::Internal)])]).await;
+    let error = world.ask(M).await.err().unwrap();
+    assert_eq!(told(&error), ["a/test/m:free=internal"; 3]);
+    let json = error_body(&error);
+    assert_eq!(json["error"]["code"], "internal");
+    assert_eq!(json["error"]["message"], "as the test wants");
+    assert_eq!(
+        json["error"]["metadata"]["attempts"][2]["failure"],
+        "internal"
+    );
+    // The caller's fault, seen by the second.
+    let world = World::new(vec![
+        hosted("a", &[fail(FailureKind::Internal)]),
+        hosted("b", &[fail(FailureKind::InvalidRequest)]),
+        hosted("c", &[Act::Say("never")]),
+    ])
+    .await;
+    let error = world.ask(M).await.err().unwrap();
+    assert_eq!(error.kind(), FailureKind::InvalidRequest);
+    let expected = ["a/test/m:free=internal", "b/test/m:free=invalid_request"];
+    assert_eq!(told(&error), expected);
+    // Nobody was to be asked.
+    assert!(
+        world
+            .ask("nobody/knows")
+            .await
+            .err()
+            .unwrap()
+            .trail()
+            .is_none()
+    );
 }
