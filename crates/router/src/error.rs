@@ -32,6 +32,20 @@ pub enum RouterError {
         /// Whether somebody offered it once.
         was_offered: bool,
     },
+    /// The caller's key leaves out every model that could be asked.
+    #[error(
+        "{}; GET /v1/models lists what it may use",
+        match *is_allowed {
+            true => format!("the preferences of this key leave out {models} (excludeModelIds)"),
+            false => format!("this key may not use {models}"),
+        }
+    )]
+    ModelNotAllowed {
+        /// Their ids.
+        models: String,
+        /// Whether the key may use them, and only its preferences leave them out.
+        is_allowed: bool,
+    },
     /// The caller's key has used up its quota.
     #[error(transparent)]
     QuotaExceeded(#[from] QuotaExceeded),
@@ -168,6 +182,7 @@ impl RouterError {
             Self::Invalid(_) => FailureKind::InvalidRequest,
             Self::ModelNotFound { .. } => FailureKind::ModelNotFound,
             Self::NotOffered { .. } => FailureKind::ModelNotFound,
+            Self::ModelNotAllowed { .. } => FailureKind::ModelNotAllowed,
             Self::QuotaExceeded(_) => FailureKind::CallerQuotaExceeded,
             Self::Provider(error) => error.kind,
             Self::Failed(failed) => failed.error.kind(),
@@ -302,6 +317,8 @@ failure_kinds! {
     InvalidRequest = "invalid_request", Caller;
     /// There is no such model.
     ModelNotFound = "model_not_found", Caller;
+    /// The client's key leaves the model out.
+    ModelNotAllowed = "model_not_allowed", Caller;
     /// The prompt is longer than the model's context.
     ContextLengthExceeded = "context_length_exceeded", Caller;
     /// The host's moderation refused the prompt.

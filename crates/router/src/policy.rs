@@ -102,8 +102,10 @@ pub struct Policy {
 /// Why a deployment is not asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Exclusion {
-    /// The caller's key leaves the model out.
+    /// The caller's key may not use the model.
     NotAllowed,
+    /// The preferences of the caller's key leave the model out.
+    Unwanted,
     /// The prompt is longer than its context.
     ContextTooShort {
         /// Its context, in tokens.
@@ -152,6 +154,7 @@ impl Exclusion {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAllowed => "not_allowed",
+            Self::Unwanted => "unwanted",
             Self::ContextTooShort { .. } => "context_too_short",
             Self::NoTools => "no_tools",
             Self::NoImages => "no_images",
@@ -261,21 +264,9 @@ fn is_hopeless(candidate: &Candidate<'_>, ranked: &Ranked) -> bool {
 
 fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Option<Exclusion> {
     let spec = candidate.spec;
-    let is_in = |list: &[String]| {
-        list.iter().any(|name| {
-            let name = name.strip_suffix(":free").unwrap_or(name);
-            let own = &candidate.key.name;
-            name.eq_ignore_ascii_case(&candidate.model.0)
-                || name.eq_ignore_ascii_case(own.strip_suffix(":free").unwrap_or(own))
-        })
-    };
-    if is_in(&policy.excluded_models)
-        || policy
-            .allowed_models
-            .as_ref()
-            .is_some_and(|list| !is_in(list))
-    {
-        return Some(Exclusion::NotAllowed);
+    let (allowed, excluded) = (policy.allowed_models.as_deref(), &policy.excluded_models);
+    if let Some(why) = left_out(candidate.model, candidate.key, allowed, excluded) {
+        return Some(why);
     }
     // The model of this machine counts tokens, and says itself which part of a request it cannot take.
     let is_hosted = candidate.tier == Tier::Hosted;
@@ -336,6 +327,27 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
         }),
         _ => None,
     }
+}
+
+/// Why a key leaves a deployment of `model` out, if it does: by the only models that it may use, and
+/// by those that it does not want.
+pub(crate) fn left_out(
+    model: &ModelId,
+    key: &DeploymentKey,
+    allowed: Option<&[String]>,
+    excluded: &[String],
+) -> Option<Exclusion> {
+    let is_in = |list: &[String]| {
+        list.iter().any(|name| {
+            let name = name.strip_suffix(":free").unwrap_or(name);
+            let own = key.name.strip_suffix(":free").unwrap_or(&key.name);
+            name.eq_ignore_ascii_case(&model.0) || name.eq_ignore_ascii_case(own)
+        })
+    };
+    if allowed.is_some_and(|list| !is_in(list)) {
+        return Some(Exclusion::NotAllowed);
+    }
+    is_in(excluded).then_some(Exclusion::Unwanted)
 }
 
 /// The score of a candidate.

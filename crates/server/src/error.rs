@@ -156,7 +156,7 @@ impl ApiError {
 fn status_of(kind: FailureKind) -> StatusCode {
     match kind {
         FailureKind::InvalidRequest | FailureKind::ContextLengthExceeded => StatusCode::BAD_REQUEST,
-        FailureKind::ContentRefused => StatusCode::FORBIDDEN,
+        FailureKind::ContentRefused | FailureKind::ModelNotAllowed => StatusCode::FORBIDDEN,
         FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
         FailureKind::Overloaded
         | FailureKind::RateLimited

@@ -24,6 +24,7 @@ pub fn error_body(error: &RouterError) -> Value {
             Some("model"),
             Some("model_not_offered"),
         ),
+        RouterError::ModelNotAllowed { .. } => of_kind(FailureKind::ModelNotAllowed, Some("model")),
         RouterError::QuotaExceeded(_) => of_kind(FailureKind::CallerQuotaExceeded, None),
         RouterError::Provider(provider) => of_kind(provider.kind, provider.param),
         RouterError::Failed(failed) => {
@@ -73,7 +74,9 @@ fn of_kind(
 ) -> (&'static str, Option<&'static str>, Option<&'static str>) {
     let word = Some(kind.as_str());
     match kind {
-        FailureKind::ContextLengthExceeded => ("invalid_request_error", param, word),
+        FailureKind::ContextLengthExceeded | FailureKind::ModelNotAllowed => {
+            ("invalid_request_error", param, word)
+        }
         FailureKind::InvalidRequest => ("invalid_request_error", param, None),
         FailureKind::ContentRefused => ("invalid_request_error", None, Some("content_filter")),
         FailureKind::Overloaded | FailureKind::CallerQuotaExceeded => {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::asked::Asked;
 use super::attempt::{Attempt, AttemptSummary};
 use super::table::Route;
-use super::targets::{Target, targets};
+use super::targets::Target;
 use super::watch::Watch;
 use super::{Router, wishes};
 use crate::breaker::Admission;
@@ -37,23 +37,22 @@ pub(super) struct Begun {
     pub(super) trail: Vec<AttemptSummary>,
 }
 
-/// Asks one after the other until one answers.
+/// Asks those of `targets` that it makes sense to ask, one after the other until one answers.
 pub(super) async fn run(
     router: &Router,
     watch: &mut Watch,
     caller: &Caller,
     asked: &Asked<'_>,
+    targets: &[Target],
 ) -> Result<Begun, RouterError> {
-    let table = router.table();
-    let targets = targets(&table, caller, asked)?;
     let needs = wishes::needs_of(caller, asked);
     let policy = wishes::policy_of(caller, router.config.exploration);
-    let ranking = rank(&targets, &needs, &policy, random_unit());
+    let ranking = rank(targets, &needs, &policy, random_unit());
     let mut chain = Chain {
         router,
         asked,
         needs: &needs,
-        targets: &targets,
+        targets,
         ranking: &ranking,
         deadline: Instant::now() + router.config.time_budget,
         trail: Vec::new(),

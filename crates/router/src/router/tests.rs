@@ -18,6 +18,7 @@ use crate::catalog::{LocalModels, Tier};
 use crate::error::{FailureKind, ProviderError, RetryAfter, whole_seconds};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::openai::error_body;
+use crate::preferences::Preferences;
 use crate::provider::{
     AccountLimits, AnswerEvent, AnswerSource, AnswerStream, Delta, FinishReason, Progress,
     ProviderId, QuotaReport, QuotaWindow, Usage,
@@ -889,4 +890,60 @@ async fn every_error_after_an_attempt_tells_who_was_asked() {
             .trail()
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn what_a_key_may_not_use_is_refused_in_words_and_costs_nothing_of_its_quota() {
+    let world = World::new(vec![
+        (Tier::Hosted, host("a", &[M, "test/n"], &[Act::Say("a")])),
+        (Tier::Demo, host("local", &["demo"], &[Act::Say("demo")])),
+    ])
+    .await;
+    let caller = Caller {
+        preferences: Arc::new(Preferences {
+            allowed_models: Some(vec![M.to_owned(), "test/n:free".to_owned()]),
+            exclude_model_ids: vec!["TEST/N".to_owned()],
+            ..Preferences::default()
+        }),
+        ..key_of(KeyQuota {
+            requests_per_day: Some(1),
+            ..KeyQuota::default()
+        })
+    };
+    let ask = async |more: Value| {
+        let mut body = json!({"messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let request = Arc::new(ChatRequest::from_json(body.to_string().into()).unwrap());
+        world
+            .router
+            .chat(&caller, crate::request_id(), &request)
+            .await
+    };
+    for (asked, words) in [
+        (json!({"model": "demo"}), "this key may not use demo;"),
+        (
+            json!({"models": ["demo", "test/n"]}),
+            "this key may not use demo, test/n;",
+        ),
+        (
+            json!({"model": "test/n"}),
+            "the preferences of this key leave out test/n (excl",
+        ),
+    ] {
+        let error = ask(asked).await.err().unwrap();
+        assert_eq!(error.kind(), FailureKind::ModelNotAllowed);
+        assert!(error.to_string().starts_with(words), "{error}");
+        assert_eq!(error_body(&error)["error"]["code"], "model_not_allowed");
+    }
+    let usable = world.router.catalog();
+    let usable = usable.active_models();
+    let usable = usable.filter(|model| world.router.is_routable(model, &caller));
+    let names: Vec<&str> = usable.map(|model| model.id.0.as_str()).collect();
+    assert_eq!(names, [M]);
+    // Of a list, the one that it may.
+    let answer = ask(json!({"models": ["demo", "test/n", M]})).await.unwrap();
+    assert_eq!(answer.model, M);
+    assert_eq!(world.num_asked(), [1, 0]);
 }
