@@ -947,3 +947,40 @@ async fn what_a_key_may_not_use_is_refused_in_words_and_costs_nothing_of_its_quo
     assert_eq!(answer.model, M);
     assert_eq!(world.num_asked(), [1, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_without_a_model_is_the_whole_choice() {
+    let world = World::new(vec![
+        (
+            Tier::Hosted,
+            host("a", &["test/other"], &[Act::Say("other")]),
+        ),
+        (
+            Tier::Hosted,
+            host("b", &[M], &[Act::Fail(FailureKind::Internal, None)]),
+        ),
+    ])
+    .await;
+    for open in [
+        json!({}),
+        json!({"model": null}),
+        json!({"model": null, "models": []}),
+    ] {
+        assert_eq!(world.ask_with(open).await.unwrap().0, "other");
+    }
+    let before = world.num_asked()[0];
+    for list in [
+        json!({"models": [M, "nobody/knows"]}),
+        json!({"models": [M], "model": null}),
+        json!({"models": ["nobody/knows", "nobody/knows-it"]}),
+    ] {
+        let is_known = list["models"][0] == M;
+        let error = world.ask_with(list).await.err().unwrap();
+        let expected = match is_known {
+            true => FailureKind::Internal,
+            false => FailureKind::ModelNotFound,
+        };
+        assert_eq!(error.kind(), expected, "{error}");
+    }
+    assert_eq!(world.num_asked()[0], before, "never exchanged for another");
+}
