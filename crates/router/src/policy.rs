@@ -78,6 +78,8 @@ pub struct Needs {
     pub tools: bool,
     /// Whether it has images.
     pub images: bool,
+    /// Whether a function has to be called.
+    pub forced_call: bool,
     /// Whether the answer has to follow a schema.
     pub structured_output: bool,
     /// Whether it asks for reasoning.
@@ -115,6 +117,8 @@ pub enum Exclusion {
     NoTools,
     /// It sees no images.
     NoImages,
+    /// It cannot be made to call a function.
+    NoForcedCall,
     /// It follows no schema.
     NoStructuredOutput,
     /// It does not reason.
@@ -158,6 +162,7 @@ impl Exclusion {
             Self::ContextTooShort { .. } => "context_too_short",
             Self::NoTools => "no_tools",
             Self::NoImages => "no_images",
+            Self::NoForcedCall => "no_forced_call",
             Self::NoStructuredOutput => "no_structured_output",
             Self::NoReasoning => "no_reasoning",
             Self::MayTrain => "may_train",
@@ -268,7 +273,7 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
     if let Some(why) = left_out(candidate.model, candidate.key, allowed, excluded) {
         return Some(why);
     }
-    // The model of this machine counts tokens, and says itself which part of a request it cannot take.
+    // The model of this machine counts tokens itself.
     let is_hosted = candidate.tier == Tier::Hosted;
     if let Some(context_length) = spec.context_length
         && is_hosted
@@ -282,8 +287,11 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
     if needs.tools && says_all && !spec.supports("tools") {
         return Some(Exclusion::NoTools);
     }
-    if needs.images && is_hosted && !spec.takes_images() {
+    if needs.images && !spec.takes_images() {
         return Some(Exclusion::NoImages);
+    }
+    if needs.forced_call && !is_hosted {
+        return Some(Exclusion::NoForcedCall);
     }
     if needs.structured_output && says_all && !spec.follows_schemas() {
         return Some(Exclusion::NoStructuredOutput);

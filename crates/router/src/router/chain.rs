@@ -93,6 +93,11 @@ impl Chain<'_> {
                 return Ok(begun);
             }
         }
+        if ranking.ranked.is_empty()
+            && let Some(route) = self.spokesman()
+        {
+            return self.ask(watch, &route, false, false).await;
+        }
         // Nobody is left. Those that were left out for a guess of ours, and those that may have
         // failed by chance, get another chance: the client would get nothing otherwise.
         let guessed = ranking
@@ -219,6 +224,16 @@ impl Chain<'_> {
         self.failed.retain(|(other, _)| other.key != route.key);
         self.failed.push((Arc::clone(route), error));
         Ok(None)
+    }
+
+    /// Where nobody can do what is asked for: the model of this machine says which part of the request
+    /// it cannot take.
+    fn spokesman(&self) -> Option<Arc<Route>> {
+        let unfit = self.ranking.excluded.iter().find(|&&(index, why)| {
+            self.targets[index].route.tier != Tier::Hosted
+                && matches!(why, Exclusion::NoImages | Exclusion::NoForcedCall)
+        });
+        unfit.map(|&(index, _)| Arc::clone(&self.targets[index].route))
     }
 
     /// Whether the prompt was too long for somebody with at least as much room.

@@ -984,3 +984,23 @@ async fn a_list_without_a_model_is_the_whole_choice() {
     }
     assert_eq!(world.num_asked()[0], before, "never exchanged for another");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_this_machine_cannot_do_goes_to_a_host_that_can() {
+    let forced = json!({
+        "models": ["test/l", M],
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+        "tool_choice": "required",
+    });
+    let local = || {
+        let own = host("local", &["test/l"], &[Act::Say("local")]);
+        (Tier::Local, own)
+    };
+    let world = World::new(vec![local(), hosted("a", &[Act::Say("a")])]).await;
+    let (said, answer) = world.ask_with(forced.clone()).await.unwrap();
+    assert_eq!((said.as_str(), answer.trail.len()), ("a", 1));
+    assert_eq!(world.num_asked(), [0, 1]);
+    // Where there is no other it says itself what it cannot do; this one does not.
+    let world = World::new(vec![local()]).await;
+    assert_eq!(world.ask_with(forced).await.unwrap().0, "local");
+}
