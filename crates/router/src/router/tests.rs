@@ -1,5 +1,8 @@
 //! The router among hosts that answer and fail as each test wants, in paused time.
 
+mod keys;
+mod refusals;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +11,7 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
-use store::{AttemptRecord, Counter, KeyId, KeyQuota, KeySettings, RequestQuery, RequestRecord};
+use store::{AttemptRecord, Counter, RequestQuery, RequestRecord};
 use tokio::time::advance;
 
 use super::chain::MAX_ROUNDS;
@@ -17,8 +20,6 @@ use crate::accounts::counter_name;
 use crate::catalog::{LocalModels, Tier};
 use crate::error::{FailureKind, ProviderError, RetryAfter, whole_seconds};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
-use crate::openai::error_body;
-use crate::preferences::Preferences;
 use crate::provider::{
     AccountLimits, AnswerEvent, AnswerSource, AnswerStream, Delta, FinishReason, Progress,
     ProviderId, QuotaReport, QuotaWindow, Usage,
@@ -737,215 +738,6 @@ async fn what_a_provider_says_is_left_when_asked_is_believed() {
     let error = world.ask(M).await.err().unwrap();
     assert_eq!(error.kind(), FailureKind::RateLimited);
     assert_eq!(world.num_asked(), [1]);
-}
-
-/// A key with this quota.
-fn key_of(quota: KeyQuota) -> Caller {
-    let settings = KeySettings {
-        quota,
-        ..KeySettings::default()
-    };
-    Caller {
-        key_id: Some(KeyId("key_a".to_owned())),
-        settings: Arc::new(settings),
-        ..Caller::default()
-    }
-}
-
-// In real time, for the store's sake, as above.
-#[tokio::test]
-async fn tokens_that_nobody_tells_are_estimated_also_when_the_client_leaves() {
-    // 13 bytes are 4 tokens, a prompt of 52 bytes is 10.
-    let words = "of 13 letters";
-    for (leaves, has_begun, expected) in [
-        (false, true, (10, 4)),
-        (true, true, (10, 4)),
-        (true, false, (10, 0)),
-    ] {
-        let act = match has_begun {
-            true => Act::Mumble(words),
-            false => Act::Hang,
-        };
-        let (tier, mut limited) = hosted("a", &[act]);
-        limited.limits.tokens_per_day = Some(1000);
-        let world = World::new(vec![(tier, limited)]).await;
-        let body = json!({"model": M, "messages": [{"role": "user", "content": "x".repeat(52)}]});
-        let request = Arc::new(ChatRequest::from_json(body.to_string().into()).unwrap());
-        let caller = key_of(KeyQuota {
-            tokens_per_day: Some(1000),
-            ..KeyQuota::default()
-        });
-        let asked = world.router.chat(&caller, "r".to_owned(), &request);
-        match has_begun {
-            true => {
-                let mut answer = asked.await.unwrap();
-                let most = if leaves { 1 } else { usize::MAX };
-                answer.stream.by_ref().take(most).count().await;
-            }
-            false => {
-                let patience = Duration::from_millis(300);
-                assert!(tokio::time::timeout(patience, asked).await.is_err());
-            }
-        }
-        let (store, day) = (Arc::clone(&world.store), QuotaWindow::TokensPerDay);
-        let (request, attempts) = world.records().await;
-        let outcome = if leaves { "canceled" } else { "ok" };
-        assert_eq!(request.outcome, outcome);
-        let counted = (request.prompt_tokens, request.completion_tokens);
-        assert_eq!(counted, expected, "{outcome}");
-        let counted = (attempts[0].prompt_tokens, attempts[0].completion_tokens);
-        assert_eq!(counted, expected, "{outcome}");
-        // Of the key, and of our account there.
-        for name in ["key:key_a:tokens:day".to_owned(), counter_name("a", day)] {
-            let start = day.start(request.started_at);
-            let counter = Counter { name, start };
-            let used = store
-                .counters(std::slice::from_ref(&counter))
-                .await
-                .unwrap();
-            let sum = u64::from(expected.0 + expected.1);
-            assert_eq!(used, [sum], "{counter:?}, {outcome}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refused_account_stays_what_it_is_and_is_no_limit_that_passes() {
-    for kind in [FailureKind::KeyRejected, FailureKind::PaymentRequired] {
-        let world = World::new(vec![hosted("a", &[Act::Fail(kind, None)])]).await;
-        let first = world.ask(M).await.err().unwrap();
-        let then = world.ask(M).await.err().unwrap();
-        assert_eq!((first.kind(), then.kind()), (kind, kind));
-        assert!(then.to_string().contains(kind.as_str()), "{then}");
-        assert_eq!(world.num_asked(), [1]);
-        // Both say when it is asked again.
-        let [first, then] = [first, then].map(|error| error.retry_after().unwrap());
-        assert!(then <= first && first - then < Duration::from_secs(60));
-
-        // Where somebody has a limit only, waiting helps; where two are refused for two reasons, not.
-        let limit = Act::Fail(FailureKind::AccountQuotaExhausted, Some(60));
-        let data_policy = Act::Fail(FailureKind::DataPolicy, None);
-        for (other, expected) in [
-            (limit, FailureKind::RateLimited),
-            (data_policy, FailureKind::Unavailable),
-        ] {
-            let refused = hosted("a", &[Act::Fail(kind, None)]);
-            let world = World::new(vec![refused, hosted("b", &[other])]).await;
-            for _ in 0..2 {
-                let error = world.ask(M).await.err().unwrap();
-                assert_eq!(error.kind(), expected, "{error}");
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_first_answer_of_a_host_that_wants_days_of_rest_says_when_it_is_asked_again() {
-    let days = Act::Fail(FailureKind::AccountQuotaExhausted, Some(172_800));
-    let world = World::new(vec![hosted("a", &[days])]).await;
-    for _ in 0..2 {
-        let error = world.ask(M).await.err().unwrap();
-        let wait_s = whole_seconds(error.retry_after().unwrap());
-        assert!((86_000..=86_400).contains(&wait_s), "{wait_s}");
-    }
-    assert_eq!(world.num_asked(), [1]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn every_error_after_an_attempt_tells_who_was_asked() {
-    let fail = |kind| Act::Fail(kind, None);
-    let told = |error: &RouterError| -> Vec<String> {
-        let trail = error.trail().unwrap().iter();
-        trail.map(AttemptSummary::to_text).collect()
-    };
-    // Alone, and asked three times.
-    let world = World::new(vec![hosted("a", &[fail(FailureKind::Internal)])]).await;
-    let error = world.ask(M).await.err().unwrap();
-    assert_eq!(told(&error), ["a/test/m:free=internal"; 3]);
-    let json = error_body(&error);
-    assert_eq!(json["error"]["code"], "internal");
-    assert_eq!(json["error"]["message"], "as the test wants");
-    assert_eq!(
-        json["error"]["metadata"]["attempts"][2]["failure"],
-        "internal"
-    );
-    // The caller's fault, seen by the second.
-    let world = World::new(vec![
-        hosted("a", &[fail(FailureKind::Internal)]),
-        hosted("b", &[fail(FailureKind::InvalidRequest)]),
-        hosted("c", &[Act::Say("never")]),
-    ])
-    .await;
-    let error = world.ask(M).await.err().unwrap();
-    assert_eq!(error.kind(), FailureKind::InvalidRequest);
-    let expected = ["a/test/m:free=internal", "b/test/m:free=invalid_request"];
-    assert_eq!(told(&error), expected);
-    // Nobody was to be asked.
-    assert!(
-        world
-            .ask("nobody/knows")
-            .await
-            .err()
-            .unwrap()
-            .trail()
-            .is_none()
-    );
-}
-
-#[tokio::test]
-async fn what_a_key_may_not_use_is_refused_in_words_and_costs_nothing_of_its_quota() {
-    let world = World::new(vec![
-        (Tier::Hosted, host("a", &[M, "test/n"], &[Act::Say("a")])),
-        (Tier::Demo, host("local", &["demo"], &[Act::Say("demo")])),
-    ])
-    .await;
-    let caller = Caller {
-        preferences: Arc::new(Preferences {
-            allowed_models: Some(vec![M.to_owned(), "test/n:free".to_owned()]),
-            exclude_model_ids: vec!["TEST/N".to_owned()],
-            ..Preferences::default()
-        }),
-        ..key_of(KeyQuota {
-            requests_per_day: Some(1),
-            ..KeyQuota::default()
-        })
-    };
-    let ask = async |more: Value| {
-        let mut body = json!({"messages": [{"role": "user", "content": "hi"}]});
-        body.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        let request = Arc::new(ChatRequest::from_json(body.to_string().into()).unwrap());
-        world
-            .router
-            .chat(&caller, crate::request_id(), &request)
-            .await
-    };
-    for (asked, words) in [
-        (json!({"model": "demo"}), "this key may not use demo;"),
-        (
-            json!({"models": ["demo", "test/n"]}),
-            "this key may not use demo, test/n;",
-        ),
-        (
-            json!({"model": "test/n"}),
-            "the preferences of this key leave out test/n (excl",
-        ),
-    ] {
-        let error = ask(asked).await.err().unwrap();
-        assert_eq!(error.kind(), FailureKind::ModelNotAllowed);
-        assert!(error.to_string().starts_with(words), "{error}");
-        assert_eq!(error_body(&error)["error"]["code"], "model_not_allowed");
-    }
-    let usable = world.router.catalog();
-    let usable = usable.active_models();
-    let usable = usable.filter(|model| world.router.is_routable(model, &caller));
-    let names: Vec<&str> = usable.map(|model| model.id.0.as_str()).collect();
-    assert_eq!(names, [M]);
-    // Of a list, the one that it may.
-    let answer = ask(json!({"models": ["demo", "test/n", M]})).await.unwrap();
-    assert_eq!(answer.model, M);
-    assert_eq!(world.num_asked(), [1, 0]);
 }
 
 #[tokio::test(start_paused = true)]
