@@ -139,7 +139,7 @@ pub(crate) struct RequestEnd {
     pub(crate) failure: Option<FailureKind>,
     /// How long the provider wants to be left alone.
     pub(crate) retry_after: Option<RetryAfter>,
-    /// What it used, if that was told.
+    /// What it used, told or estimated; `None`: nothing came of it.
     pub(crate) usage: Option<Usage>,
 }
 

@@ -6,16 +6,20 @@
 //!
 //! A request counts when it begins. Its tokens are known when it has ended, and count then, in the
 //! window of that moment (an answer of two minutes would else never count against a minute). So a
-//! key may pass its limit on tokens by what is under way, and waits the longer for it.
+//! key may pass its limit on tokens by what is under way, and waits the longer for it. Tokens are
+//! written to the store a little later, with other records; the server that answered adds what it has
+//! not written yet to what the store says.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use store::{Counter, KeyId, KeyQuota, Store, StoreError, Take, Taken, Timestamp};
+use tokio::sync::RwLockReadGuard;
 
 use crate::caller::Caller;
-use crate::error::{FailureKind, ProviderError, RouterError};
+use crate::error::{FailureKind, ProviderError, RouterError, whole_seconds};
 use crate::provider::QuotaWindow;
+use crate::recorder::{Recorder, Unwritten};
 
 /// Reports on models that a caller may send within a minute.
 pub const REPORTS_PER_MINUTE: u64 = 60;
@@ -36,6 +40,8 @@ const WINDOWS: [QuotaWindow; 4] = [
 #[derive(Clone)]
 pub struct CallerQuota {
     store: Arc<dyn Store>,
+    /// What this server has not written yet.
+    unwritten: Unwritten,
 }
 
 /// How far a window is used up.
@@ -108,8 +114,7 @@ pub struct QuotaExceeded {
 impl QuotaExceeded {
     /// Whole seconds until there is more, rounded up: who comes back after them is not too early.
     pub fn retry_after_s(&self) -> u64 {
-        let wait_s = self.wait.as_millis().div_ceil(1000).max(1);
-        u64::try_from(wait_s).unwrap_or(u64::MAX)
+        whole_seconds(self.wait)
     }
 }
 
@@ -138,7 +143,15 @@ impl From<AdmitError> for RouterError {
 impl CallerQuota {
     /// Counts in this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        let unwritten = Unwritten::default();
+        Self { store, unwritten }
+    }
+
+    /// The same for a server whose requests are recorded by `recorder`: what that has not written yet
+    /// counts as well.
+    pub fn of_server(store: Arc<dyn Store>, recorder: &Recorder) -> Self {
+        let unwritten = recorder.unwritten().clone();
+        Self { store, unwritten }
     }
 
     /// Lets a request in and counts it, or refuses it and counts nothing. What is left is told for
@@ -157,13 +170,18 @@ impl CallerQuota {
         if let Some(nothing) = windows.iter().find(|one| one.limit == 0) {
             return Err(exceeded(unit(nothing.window), *nothing, now));
         }
+        let (_still, unwritten) = self.unwritten_of(key, &windows, now).await;
         let takes: Vec<_> = windows
             .iter()
-            .map(|one| {
-                let (amount, most) = match is_requests(one.window) {
-                    true => (1, one.limit),
+            .zip(&unwritten)
+            .map(|(one, &unwritten)| {
+                let left = one.limit.saturating_sub(unwritten);
+                let (amount, most) = match (is_requests(one.window), left) {
+                    (true, _) => (1, one.limit),
+                    // One more than none is too many, whatever the store says.
+                    (false, 0) => (1, 0),
                     // Nothing is taken yet, but something must be left.
-                    false => (0, one.limit - 1),
+                    (false, left) => (0, left - 1),
                 };
                 Take {
                     counter: counter(key, one.window, now),
@@ -174,19 +192,33 @@ impl CallerQuota {
             .collect();
         match self.store.take(&takes).await? {
             Taken::Done(counts) => {
-                for (window, used) in windows.iter_mut().zip(counts) {
-                    window.used = used;
-                }
+                set_used(&mut windows, &counts, &unwritten);
                 Ok(Some(QuotaState { windows }))
             }
             Taken::Refused { index, used } => {
                 let window = WindowUse {
-                    used,
+                    used: used.saturating_add(unwritten[index]),
                     ..windows[index]
                 };
                 Err(exceeded(unit(window.window), window, now))
             }
         }
+    }
+
+    /// What this server has not written yet of each window, and a guard that keeps it from being
+    /// written. Requests are written at once.
+    async fn unwritten_of(
+        &self,
+        key: &KeyId,
+        windows: &[WindowUse],
+        now: Timestamp,
+    ) -> (Option<RwLockReadGuard<'_, ()>>, Vec<u64>) {
+        if windows.iter().all(|one| is_requests(one.window)) {
+            return (None, vec![0; windows.len()]);
+        }
+        let guard = self.unwritten.hold_still().await;
+        let amount = |one: &WindowUse| self.unwritten.amount(&counter(key, one.window, now));
+        (Some(guard), windows.iter().map(amount).collect())
     }
 
     /// Lets a report of a caller in and counts it: at most [`REPORTS_PER_MINUTE`] of each key, and
@@ -244,15 +276,20 @@ impl CallerQuota {
         let Some((key, mut windows)) = limited(caller, now) else {
             return Ok(QuotaState::default());
         };
+        let (_still, unwritten) = self.unwritten_of(key, &windows, now).await;
         let counters: Vec<_> = windows
             .iter()
             .map(|one| counter(key, one.window, now))
             .collect();
         let counts = self.store.counters(&counters).await?;
-        for (window, used) in windows.iter_mut().zip(counts) {
-            window.used = used;
-        }
+        set_used(&mut windows, &counts, &unwritten);
         Ok(QuotaState { windows })
+    }
+}
+
+fn set_used(windows: &mut [WindowUse], written: &[u64], unwritten: &[u64]) {
+    for (window, (written, unwritten)) in windows.iter_mut().zip(written.iter().zip(unwritten)) {
+        window.used = written.saturating_add(*unwritten);
     }
 }
 

@@ -32,15 +32,53 @@ pub enum RouterError {
         /// Whether somebody offered it once.
         was_offered: bool,
     },
+    /// The caller's key leaves out every model that could be asked.
+    #[error(
+        "{}; GET /v1/models lists what it may use",
+        match *is_allowed {
+            true => format!("the preferences of this key leave out {models} (excludeModelIds)"),
+            false => format!("this key may not use {models}"),
+        }
+    )]
+    ModelNotAllowed {
+        /// Their ids.
+        models: String,
+        /// Whether the key may use them, and only its preferences leave them out.
+        is_allowed: bool,
+    },
     /// The caller's key has used up its quota.
     #[error(transparent)]
     QuotaExceeded(#[from] QuotaExceeded),
     /// The one who was asked could not answer.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// Of those who were asked nobody answered, and the error of one of them says why.
+    #[error(transparent)]
+    Failed(Box<Failed>),
     /// Of several who could be asked nobody answered.
     #[error(transparent)]
     Exhausted(Box<Exhausted>),
+}
+
+/// An error of one who was asked, with what it took to get there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failed {
+    /// The error.
+    pub error: RouterError,
+    /// Who was asked and how that ended.
+    pub trail: Vec<AttemptSummary>,
+    /// Who was not asked, `provider/name`, and why.
+    pub excluded: Vec<(String, Exclusion)>,
+    /// When the first of them may answer again.
+    pub retry_after: Option<Duration>,
+}
+
+impl std::error::Error for Failed {}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
 }
 
 /// Why nobody answered.
@@ -69,14 +107,21 @@ impl std::fmt::Display for Exhausted {
             FailureKind::InvalidRequest => "nobody here can do what this request asks for",
             FailureKind::ContextLengthExceeded => "the prompt is too long for everybody here",
             FailureKind::RateLimited => "everybody who could answer has a limit that is reached",
+            FailureKind::KeyRejected => "no host that could answer takes this server's key for it",
+            FailureKind::PaymentRequired => "every host that could answer wants money",
+            FailureKind::DataPolicy => {
+                "the privacy settings of this server's accounts leave nobody to ask"
+            }
             _ => "nobody answered",
         };
         f.write_str(advice)?;
         let tried = self.trail.iter().map(AttemptSummary::to_text);
-        let skipped = self
-            .excluded
-            .iter()
-            .map(|(name, why)| format!("{name} not asked: {}", why.as_str()));
+        let skipped = self.excluded.iter().map(|(name, why)| match why.failure() {
+            Some(failure) => {
+                format!("{name} not asked: {} ({})", why.as_str(), failure.as_str())
+            }
+            None => format!("{name} not asked: {}", why.as_str()),
+        });
         let all: Vec<String> = tried.chain(skipped).collect();
         if !all.is_empty() {
             write!(f, " ({}", all[..all.len().min(MAX_LISTED)].join(", "))?;
@@ -89,10 +134,16 @@ impl std::fmt::Display for Exhausted {
             write!(f, "; the last said: {}", shortened(last.clone()))?;
         }
         if let Some(wait) = self.retry_after {
-            write!(f, "; try again in {} s", wait.as_secs().max(1))?;
+            write!(f, "; try again in {} s", whole_seconds(wait))?;
         }
         Ok(())
     }
+}
+
+/// Seconds to wait, rounded up: who comes back after them is not too early.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    let wait_s = wait.as_millis().div_ceil(1000).max(1);
+    u64::try_from(wait_s).unwrap_or(u64::MAX)
 }
 
 fn near_names(similar: &[String]) -> String {
@@ -110,7 +161,17 @@ impl RouterError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(error) => error.retry_after.map(|after| after.wait),
+            Self::Failed(failed) => failed.retry_after,
             Self::Exhausted(exhausted) => exhausted.retry_after,
+            _ => None,
+        }
+    }
+
+    /// Who was asked and how that ended, if anybody was to be asked.
+    pub fn trail(&self) -> Option<&[AttemptSummary]> {
+        match self {
+            Self::Failed(failed) => Some(&failed.trail),
+            Self::Exhausted(exhausted) => Some(&exhausted.trail),
             _ => None,
         }
     }
@@ -121,8 +182,10 @@ impl RouterError {
             Self::Invalid(_) => FailureKind::InvalidRequest,
             Self::ModelNotFound { .. } => FailureKind::ModelNotFound,
             Self::NotOffered { .. } => FailureKind::ModelNotFound,
+            Self::ModelNotAllowed { .. } => FailureKind::ModelNotAllowed,
             Self::QuotaExceeded(_) => FailureKind::CallerQuotaExceeded,
             Self::Provider(error) => error.kind,
+            Self::Failed(failed) => failed.error.kind(),
             Self::Exhausted(exhausted) => exhausted.kind,
         }
     }
@@ -254,6 +317,8 @@ failure_kinds! {
     InvalidRequest = "invalid_request", Caller;
     /// There is no such model.
     ModelNotFound = "model_not_found", Caller;
+    /// The client's key leaves the model out.
+    ModelNotAllowed = "model_not_allowed", Caller;
     /// The prompt is longer than the model's context.
     ContextLengthExceeded = "context_length_exceeded", Caller;
     /// The host's moderation refused the prompt.

@@ -47,7 +47,8 @@ pub use caller_quota::{
     AdmitError, CallerQuota, QuotaExceeded, QuotaState, REPORTS_PER_MINUTE, WindowUse, settlement,
 };
 pub use error::{
-    Exhausted, FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter, RouterError,
+    Exhausted, Failed, FailureKind, FaultDomain, InvalidRequest, ProviderError, RetryAfter,
+    RouterError, whole_seconds,
 };
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};

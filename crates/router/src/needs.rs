@@ -1,6 +1,6 @@
 //! What a request needs of the one who answers it.
 
-use crate::openai::{ChatRequest, CompletionPrompt, CompletionRequest, MessageContent};
+use crate::openai::{ChatRequest, CompletionPrompt, CompletionRequest, MessageContent, ToolChoice};
 use crate::policy::Needs;
 
 /// Bytes of text that a token has at most, as a rule: prompts are taken for shorter than they are,
@@ -36,6 +36,10 @@ impl Needs {
                 .as_ref()
                 .is_some_and(|tools| !tools.is_empty()),
             images,
+            forced_call: matches!(
+                request.tool_choice,
+                Some(ToolChoice::Required | ToolChoice::Named(_))
+            ),
             structured_output: matches!(format, Some("json_schema" | "json_object")),
             reasoning: request.effort().is_some_and(|(_, effort)| effort != "none"),
             no_training: request.forbids_training(),

@@ -78,6 +78,8 @@ pub struct Needs {
     pub tools: bool,
     /// Whether it has images.
     pub images: bool,
+    /// Whether a function has to be called.
+    pub forced_call: bool,
     /// Whether the answer has to follow a schema.
     pub structured_output: bool,
     /// Whether it asks for reasoning.
@@ -102,8 +104,10 @@ pub struct Policy {
 /// Why a deployment is not asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Exclusion {
-    /// The caller's key leaves the model out.
+    /// The caller's key may not use the model.
     NotAllowed,
+    /// The preferences of the caller's key leave the model out.
+    Unwanted,
     /// The prompt is longer than its context.
     ContextTooShort {
         /// Its context, in tokens.
@@ -113,6 +117,8 @@ pub enum Exclusion {
     NoTools,
     /// It sees no images.
     NoImages,
+    /// It cannot be made to call a function.
+    NoForcedCall,
     /// It follows no schema.
     NoStructuredOutput,
     /// It does not reason.
@@ -152,9 +158,11 @@ impl Exclusion {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAllowed => "not_allowed",
+            Self::Unwanted => "unwanted",
             Self::ContextTooShort { .. } => "context_too_short",
             Self::NoTools => "no_tools",
             Self::NoImages => "no_images",
+            Self::NoForcedCall => "no_forced_call",
             Self::NoStructuredOutput => "no_structured_output",
             Self::NoReasoning => "no_reasoning",
             Self::MayTrain => "may_train",
@@ -162,6 +170,14 @@ impl Exclusion {
             Self::QuotaUsedUp { .. } => "quota_used_up",
             Self::AccountRefused { .. } => "account_refused",
             Self::BreakerOpen { .. } => "breaker_open",
+        }
+    }
+
+    /// What went wrong that it follows from, if something did.
+    pub fn failure(self) -> Option<FailureKind> {
+        match self {
+            Self::AccountRefused { why, .. } | Self::BreakerOpen { why, .. } => Some(why),
+            _ => None,
         }
     }
 
@@ -253,23 +269,11 @@ fn is_hopeless(candidate: &Candidate<'_>, ranked: &Ranked) -> bool {
 
 fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Option<Exclusion> {
     let spec = candidate.spec;
-    let is_in = |list: &[String]| {
-        list.iter().any(|name| {
-            let name = name.strip_suffix(":free").unwrap_or(name);
-            let own = &candidate.key.name;
-            name.eq_ignore_ascii_case(&candidate.model.0)
-                || name.eq_ignore_ascii_case(own.strip_suffix(":free").unwrap_or(own))
-        })
-    };
-    if is_in(&policy.excluded_models)
-        || policy
-            .allowed_models
-            .as_ref()
-            .is_some_and(|list| !is_in(list))
-    {
-        return Some(Exclusion::NotAllowed);
+    let (allowed, excluded) = (policy.allowed_models.as_deref(), &policy.excluded_models);
+    if let Some(why) = left_out(candidate.model, candidate.key, allowed, excluded) {
+        return Some(why);
     }
-    // The model of this machine counts tokens, and says itself which part of a request it cannot take.
+    // The model of this machine counts tokens itself.
     let is_hosted = candidate.tier == Tier::Hosted;
     if let Some(context_length) = spec.context_length
         && is_hosted
@@ -283,8 +287,11 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
     if needs.tools && says_all && !spec.supports("tools") {
         return Some(Exclusion::NoTools);
     }
-    if needs.images && is_hosted && !spec.takes_images() {
+    if needs.images && !spec.takes_images() {
         return Some(Exclusion::NoImages);
+    }
+    if needs.forced_call && !is_hosted {
+        return Some(Exclusion::NoForcedCall);
     }
     if needs.structured_output && says_all && !spec.follows_schemas() {
         return Some(Exclusion::NoStructuredOutput);
@@ -328,6 +335,27 @@ fn exclusion(candidate: &Candidate<'_>, needs: &Needs, policy: &Policy) -> Optio
         }),
         _ => None,
     }
+}
+
+/// Why a key leaves a deployment of `model` out, if it does: by the only models that it may use, and
+/// by those that it does not want.
+pub(crate) fn left_out(
+    model: &ModelId,
+    key: &DeploymentKey,
+    allowed: Option<&[String]>,
+    excluded: &[String],
+) -> Option<Exclusion> {
+    let is_in = |list: &[String]| {
+        list.iter().any(|name| {
+            let name = name.strip_suffix(":free").unwrap_or(name);
+            let own = key.name.strip_suffix(":free").unwrap_or(&key.name);
+            name.eq_ignore_ascii_case(&model.0) || name.eq_ignore_ascii_case(own)
+        })
+    };
+    if allowed.is_some_and(|list| !is_in(list)) {
+        return Some(Exclusion::NotAllowed);
+    }
+    is_in(excluded).then_some(Exclusion::Unwanted)
 }
 
 /// The score of a candidate.

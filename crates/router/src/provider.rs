@@ -169,12 +169,40 @@ pub trait AnswerSource: Stream<Item = Result<AnswerEvent, ProviderError>> + Send
 /// What an answer has taken by now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The tokens; `None` if whoever answers does not tell.
+    /// The tokens; `None` if whoever answers does not tell, or not yet.
     pub usage: Option<Usage>,
+    /// Bytes of what was said so far: words, reasoning and calls. 0 where the tokens are known anyway.
+    pub num_said_bytes: usize,
     /// When the first token was there.
     pub first_token: Option<Instant>,
     /// The mean time between one token of a choice and the next.
     pub per_token: Option<Duration>,
+}
+
+/// Bytes of text that a token of an answer has, as a rule.
+const BYTES_PER_TOKEN: usize = 4;
+
+impl Progress {
+    /// The tokens of an answer that began, to a prompt of about `prompt_tokens`: as told, and
+    /// estimated where nothing is told, such as when the client left before the last chunk.
+    pub(crate) fn estimate(&self, prompt_tokens: u64) -> Usage {
+        let told = self.usage.unwrap_or_default();
+        let or = |told: usize, guess: usize| match told {
+            0 => guess,
+            told => told,
+        };
+        Usage {
+            prompt_tokens: or(
+                told.prompt_tokens,
+                usize::try_from(prompt_tokens).unwrap_or(usize::MAX),
+            ),
+            completion_tokens: or(
+                told.completion_tokens,
+                self.num_said_bytes.div_ceil(BYTES_PER_TOKEN),
+            ),
+            ..told
+        }
+    }
 }
 
 /// A step of an answer.

@@ -15,6 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use crate::metrics::Metrics;
+pub(crate) use unwritten::Unwritten;
+
+mod unwritten;
 
 /// Records that wait for the store.
 const MAX_WAITING: usize = 8192;
@@ -84,7 +87,8 @@ impl KeepDays {
 enum Entry {
     Request(Box<RequestRecord>),
     Attempt(Box<AttemptRecord>),
-    Count(Vec<Take>),
+    /// There is something to add to counters.
+    Counts,
     KeyUse(KeyId, Timestamp),
 }
 
@@ -92,6 +96,7 @@ enum Entry {
 #[derive(Clone)]
 pub struct Recorder {
     entries: Sender<Entry>,
+    unwritten: Unwritten,
     metrics: Arc<Metrics>,
 }
 
@@ -115,13 +120,20 @@ impl Recorder {
         keep: KeepDays,
     ) -> (Self, RecorderTask) {
         let (entries, receiver) = mpsc::channel(MAX_WAITING);
+        let unwritten = Unwritten::default();
         let writer = Writer {
             store,
+            unwritten: unwritten.clone(),
             metrics: Arc::clone(&metrics),
             keep,
         };
         let task = tokio::spawn(writer.run(receiver));
-        (Self { entries, metrics }, RecorderTask(task))
+        let recorder = Self {
+            entries,
+            unwritten,
+            metrics,
+        };
+        (recorder, RecorderTask(task))
     }
 
     /// Records a request.
@@ -136,7 +148,17 @@ impl Recorder {
 
     /// Adds to counters, whatever their limits: what was used was used.
     pub(crate) fn count(&self, takes: Vec<Take>) {
-        self.send(Entry::Count(takes));
+        if takes.is_empty() {
+            return;
+        }
+        self.unwritten.add(takes);
+        // Where there is no room, something else makes that it is written.
+        let _ = self.entries.try_send(Entry::Counts);
+    }
+
+    /// What is to be added to counters and is not in the store yet.
+    pub(crate) fn unwritten(&self) -> &Unwritten {
+        &self.unwritten
     }
 
     /// Records that a key was used.
@@ -153,6 +175,7 @@ impl Recorder {
 
 struct Writer {
     store: Arc<dyn Store>,
+    unwritten: Unwritten,
     metrics: Arc<Metrics>,
     keep: KeepDays,
 }
@@ -177,14 +200,14 @@ impl Writer {
     }
 
     async fn write(&self, batch: impl Iterator<Item = Entry>) {
-        let (mut requests, mut attempts, mut takes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut requests, mut attempts) = (Vec::new(), Vec::new());
         // Of many uses of a key the last one is enough.
         let mut uses: HashMap<KeyId, Timestamp> = HashMap::new();
         for entry in batch {
             match entry {
                 Entry::Request(record) => requests.push(*record),
                 Entry::Attempt(record) => attempts.push(*record),
-                Entry::Count(more) => takes.extend(more),
+                Entry::Counts => {}
                 Entry::KeyUse(id, at) => {
                     let last = uses.entry(id).or_insert(at);
                     *last = at.max(*last);
@@ -200,14 +223,22 @@ impl Writer {
             let result = with_retries(|| self.store.insert_attempts(&attempts)).await;
             self.note(result, attempts.len());
         }
-        for takes in merged(takes).chunks(store::MAX_ROWS) {
-            // Not tried again: it may have been counted before it failed, and twice is worse.
-            let result = self.store.take(takes).await.map(drop);
-            self.note(result, takes.len());
-        }
+        self.write_counts().await;
         if !uses.is_empty() {
             let result = with_retries(|| self.store.touch_keys(&uses)).await;
             self.note(result, uses.len());
+        }
+    }
+
+    async fn write_counts(&self) {
+        if self.unwritten.is_empty() {
+            return;
+        }
+        let all = self.unwritten.take_out().await;
+        for takes in all.takes.chunks(store::MAX_ROWS) {
+            // Not tried again: it may have been counted before it failed, and twice is worse.
+            let result = self.store.take(takes).await.map(drop);
+            self.note(result, takes.len());
         }
     }
 
@@ -244,18 +275,6 @@ async fn gather(entries: &mut Receiver<Entry>, batch: &mut Vec<Entry>) {
             Ok(0) | Err(_) => return,
         }
     }
-}
-
-/// Each counter once.
-fn merged(takes: Vec<Take>) -> Vec<Take> {
-    let mut by_counter: HashMap<_, Take> = HashMap::new();
-    for take in takes {
-        match by_counter.get_mut(&take.counter) {
-            Some(sum) => sum.amount = sum.amount.saturating_add(take.amount),
-            None => drop(by_counter.insert(take.counter.clone(), take)),
-        }
-    }
-    by_counter.into_values().collect()
 }
 
 async fn with_retries<F: Future<Output = Result<(), StoreError>>>(

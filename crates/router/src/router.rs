@@ -131,7 +131,7 @@ impl Router {
             accounts,
             health: Mutex::default(),
             table: RwLock::new(Arc::new(table)),
-            caller_quota: CallerQuota::new(Arc::clone(&store)),
+            caller_quota: CallerQuota::of_server(Arc::clone(&store), &recorder),
             store,
             config,
             recorder,
@@ -184,9 +184,11 @@ impl Router {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether somebody can be asked for this model now.
-    pub fn is_routable(&self, model: &Model) -> bool {
-        !self.table().routes_of(&model.id.0).is_empty()
+    /// Whether somebody can be asked for this model now by this caller.
+    pub fn is_routable(&self, model: &Model, caller: &Caller) -> bool {
+        let table = self.table();
+        let mut routes = table.routes_of(&model.id.0).iter();
+        routes.any(|route| wishes::left_out(route, &caller.preferences).is_none())
     }
 
     /// Why nothing can be answered at present, if that is so.
@@ -338,15 +340,7 @@ impl Router {
         if caller.settings.keeps_content {
             watch.record.content = Some(asked.content());
         }
-        let admitted = self.caller_quota.admit(caller, now()).await;
-        let begun = match admitted {
-            Ok(quota) => {
-                let begun = chain::run(self, &mut watch, caller, asked).await;
-                begun.map(|begun| (begun, quota))
-            }
-            Err(refused) => Err(refused.into()),
-        };
-        match begun {
+        match self.begin(&mut watch, caller, asked).await {
             Ok((
                 Begun {
                     route,
@@ -372,5 +366,22 @@ impl Router {
                 Err(error)
             }
         }
+    }
+
+    async fn begin(
+        &self,
+        watch: &mut Watch,
+        caller: &Caller,
+        asked: &Asked<'_>,
+    ) -> Result<(Begun, Option<QuotaState>), RouterError> {
+        let targets = targets::targets(&self.table(), caller, asked);
+        // What a key may not ask for does not count against its quota.
+        let known = targets.as_deref().unwrap_or_default();
+        if let Some(refused) = wishes::refusal(known, &caller.preferences) {
+            return Err(refused);
+        }
+        let quota = self.caller_quota.admit(caller, now()).await?;
+        let begun = chain::run(self, watch, caller, asked, &targets?).await?;
+        Ok((begun, quota))
     }
 }

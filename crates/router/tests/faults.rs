@@ -725,3 +725,51 @@ async fn rate_headers_of_good_answers_are_reported_once() {
     assert_eq!(seen, expected);
     assert_eq!(provider.take_quota_reports(), []);
 }
+
+/// Bytes of words and reasoning in what a client got.
+fn num_said_bytes(seen: &Seen) -> usize {
+    let lines = seen.relayed.lines();
+    let events = lines.filter_map(|line| line.strip_prefix("data: "));
+    let objects = events.chain(seen.whole.as_deref());
+    let said = objects.map(|text| {
+        let object: Value = serde_json::from_str(text).unwrap();
+        let choice = &object["choices"][0];
+        let parts = ["delta", "message"].map(|part| &choice[part]);
+        let texts = parts.map(|part| {
+            let texts = ["content", "reasoning"].map(|name| part[name].as_str());
+            texts
+                .map(|text| text.map_or(0, str::len))
+                .iter()
+                .sum::<usize>()
+        });
+        texts.iter().sum::<usize>()
+    });
+    said.sum()
+}
+
+#[tokio::test]
+async fn how_much_was_said_is_known_of_every_answer_also_where_no_usage_came() {
+    let pace = Pace {
+        interval: Duration::from_millis(2),
+        ..Pace::default()
+    };
+    let mock = Mock::start_at("127.0.0.1:0", pace).await.unwrap();
+    let provider = provider(&mock, PATIENT);
+    for behaviour in [Behaviour::Reasons, Behaviour::ResetInStream] {
+        for is_stream in [true, false] {
+            let model = format!("fault/{}", behaviour.name());
+            let request = request(&json!({"model": model, "stream": is_stream}));
+            let Ok(stream) = provider.chat(&model, &request).await else {
+                // It breaks off: in one piece nothing is there.
+                assert!(!is_stream && behaviour == Behaviour::ResetInStream);
+                continue;
+            };
+            let seen = read(stream).await;
+            let expected = num_said_bytes(&seen);
+            assert!(expected > 0, "{seen:?}");
+            assert_eq!(seen.progress.num_said_bytes, expected, "{seen:?}");
+            let is_told = behaviour == Behaviour::Reasons;
+            assert_eq!(seen.progress.usage.is_some(), is_told);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use router::openai::error_body;
-use router::{AdmitError, FailureKind, InvalidRequest, RouterError};
+use router::{AdmitError, FailureKind, InvalidRequest, RouterError, whole_seconds};
 use serde_json::{Value, json};
 use store::StoreError;
 
@@ -156,7 +156,7 @@ impl ApiError {
 fn status_of(kind: FailureKind) -> StatusCode {
     match kind {
         FailureKind::InvalidRequest | FailureKind::ContextLengthExceeded => StatusCode::BAD_REQUEST,
-        FailureKind::ContentRefused => StatusCode::FORBIDDEN,
+        FailureKind::ContentRefused | FailureKind::ModelNotAllowed => StatusCode::FORBIDDEN,
         FailureKind::ModelNotFound => StatusCode::NOT_FOUND,
         FailureKind::Overloaded
         | FailureKind::RateLimited
@@ -254,10 +254,10 @@ impl IntoResponse for ApiError {
             }
             Self::Router(error) => {
                 if let Some(wait) = error.retry_after() {
-                    headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+                    headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
                 }
-                if let RouterError::Exhausted(exhausted) = error {
-                    name_attempts(headers, None, &exhausted.trail);
+                if let Some(trail) = error.trail() {
+                    name_attempts(headers, None, trail);
                 }
             }
             Self::ShuttingDown => {

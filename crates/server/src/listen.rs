@@ -127,10 +127,11 @@ impl Server {
         let (stop_sender, stop) = watch::channel(false);
         let config = &self.config;
         let recorder = router.recorder().clone();
+        let quota = CallerQuota::of_server(Arc::clone(&store), &recorder);
         let auth = Arc::new(Auth::new(access, recorder, config));
         let app = Arc::new(AppState {
             router,
-            quota: CallerQuota::new(Arc::clone(&store)),
+            quota,
             charts: Charts::default(),
             store,
             hosted_providers: config.hosted_providers.clone(),

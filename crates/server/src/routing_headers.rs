@@ -3,8 +3,9 @@
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
-use router::{AttemptSummary, QuotaState};
+use router::{AttemptSummary, Failed, QuotaState, RouterError};
 
+use crate::error::ApiError;
 use crate::quota;
 
 /// Who answers, `provider/name`.
@@ -49,5 +50,22 @@ impl AnswerHead {
     pub(crate) fn on(&self, mut response: Response) -> Response {
         name_attempts(response.headers_mut(), Some(&self.deployment), &self.trail);
         quota::told(response, self.quota.as_ref())
+    }
+
+    /// The error that the answer ended in before any of it was passed on, with it.
+    pub(crate) fn on_error(&self, error: ApiError) -> ApiError {
+        let ApiError::Router(error) = error else {
+            return error;
+        };
+        let mut trail = self.trail.clone();
+        if let Some(last) = trail.last_mut() {
+            last.failure = Some(error.kind());
+        }
+        ApiError::Router(RouterError::Failed(Box::new(Failed {
+            retry_after: error.retry_after(),
+            excluded: Vec::new(),
+            trail,
+            error,
+        })))
     }
 }

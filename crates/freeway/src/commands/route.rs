@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
-use router::openai::{ChatRequest, prompt_request};
+use router::openai::{ChatRequest, error_body, prompt_request};
 use router::sync::Syncer;
 use router::{Answer, Caller, Router, RouterError, request_id};
 use serde_json::Value;
@@ -104,7 +104,7 @@ async fn routed(
 
 fn explain(args: &RouteArgs, router: &Router, request: &Arc<ChatRequest>) -> anyhow::Result<()> {
     let told = router.explain(&Caller::of_this_machine(), request);
-    let told = told.map_err(named)?;
+    let told = told.map_err(|error| failed(args, error))?;
     let mut out = io::stdout().lock();
     match args.json {
         true => writeln!(out, "{}", table::json_line(&told))?,
@@ -133,7 +133,7 @@ async fn ask(
         trail,
         mut stream,
         ..
-    } = answer.map_err(told)?;
+    } = answer.map_err(|error| failed(args, error))?;
     for attempt in &trail {
         note(table::printable(&format!("({})", attempt.to_text())));
     }
@@ -152,7 +152,8 @@ async fn ask(
             Some(Ok(event)) => shower.show(event)?,
             Some(Err(error)) => {
                 shower.finish()?;
-                bail!("{deployment} broke off: {error}");
+                let error = failed(args, error.into());
+                return Err(error.context(format!("{deployment} broke off")));
             }
             None => break,
         }
@@ -173,11 +174,16 @@ async fn ask(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What kept an answer from beginning, after who was asked.
-fn told(error: RouterError) -> anyhow::Error {
-    if let RouterError::Exhausted(exhausted) = &error {
-        for attempt in &exhausted.trail {
-            note(table::printable(&format!("({})", attempt.to_text())));
+/// What kept an answer from its end, after who was asked; as the API's error object for programs.
+fn failed(args: &RouteArgs, error: RouterError) -> anyhow::Error {
+    for attempt in error.trail().unwrap_or_default() {
+        note(table::printable(&format!("({})", attempt.to_text())));
+    }
+    if args.json {
+        let mut out = io::stdout().lock();
+        let written = writeln!(out, "{}", table::json_line(&error_body(&error)));
+        if let Err(error) = written.and_then(|()| out.flush()) {
+            return error.into();
         }
     }
     named(error)

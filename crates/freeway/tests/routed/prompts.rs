@@ -143,7 +143,14 @@ fn what_goes_wrong_has_a_reason_and_a_code() {
     }
     home.hosts[0].set(NAME, Behaviour::WantsMoney);
     let output = home.run(&["route", "--model", MODEL, "x"]);
-    assert_fails(&output, 1, &["it wants money"]);
+    assert_fails(&output, 1, &["it wants money", "=payment_required)"]);
+    // For programs, the same object as the API's.
+    let output = home.run(&["route", "--json", "--model", MODEL, "x"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let told: Value = serde_json::from_str(stdout(&output)).unwrap();
+    let attempt = &told["error"]["metadata"]["attempts"][0];
+    assert_eq!(told["error"]["code"], "payment_required");
+    assert_eq!(attempt["deployment"], format!("host/{NAME}"));
     home.hosts[0].set(NAME, Behaviour::ErrorInStream);
     let output = home.run(&["route", "--model", MODEL, "x"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

@@ -130,6 +130,19 @@ impl Seen {
     }
 }
 
+/// Whether the only attempt stands in the header, and in the error if that is all there is.
+fn tells_attempt(reply: &Reply, expected: Seen) -> bool {
+    let Seen::Refused(_, kind) = expected else {
+        return reply.header("x-freeway-attempts").ends_with("=ok");
+    };
+    let error = reply.error().unwrap();
+    let failure = &error["metadata"]["attempts"][0]["failure"];
+    reply
+        .header("x-freeway-attempts")
+        .ends_with(&format!("={}", kind.as_str()))
+        && failure == kind.as_str()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_is_told_to_the_client_and_recorded_against_whom_it_concerns() {
     let pace = Pace {
@@ -174,7 +187,8 @@ async fn every_fault_is_told_to_the_client_and_recorded_against_whom_it_concerns
         let is_right = seen == Some(expected)
             && attempts[0].fault_domain == domain
             && attempts[0].deployment.provider == host
-            && attempts[0].model == model;
+            && attempts[0].model == model
+            && tells_attempt(&reply, expected);
         if !is_right {
             wrong.push(format!("{model}: {expected:?}, not {seen:?}: {reply:?}"));
         }

@@ -84,6 +84,28 @@ async fn prompts_of_a_key_that_wants_no_training_reach_no_host_that_trains() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_quota_of_tokens_holds_for_requests_one_after_the_other() {
+    let mock = Mock::start().await.unwrap();
+    let settings = provider("host", &mock, &[("m".to_owned(), "mock/m".to_owned())]);
+    let home = tempdir().unwrap();
+    let key = create_key(home.path(), &["--tokens-per-day", "15"]);
+    let gateway = Gateway::start_with_keys(home.path(), &settings).await;
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        // 11 tokens of a prompt and at least one of an answer: two requests are too many.
+        let reply = ask(&gateway, &key, "mock/m", "words").await;
+        statuses.push(reply.status);
+        if reply.status == 429 {
+            assert_eq!(reply.error().unwrap()["code"], "caller_quota_exceeded");
+            assert_eq!(reply.header("x-ratelimit-remaining"), "0");
+        }
+    }
+    assert_eq!(statuses[0], 200);
+    assert_eq!(statuses[2..], [429; 4], "{statuses:?}");
+    gateway.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_request_says_is_kept_for_keys_that_want_it_and_for_no_other() {
     let mock = Mock::start().await.unwrap();
     let settings = provider("host", &mock, &[("m".to_owned(), "mock/m".to_owned())]);

@@ -3,6 +3,7 @@ use store::KeySettings;
 use tokio::runtime::Builder;
 
 use super::*;
+use crate::recorder::{KeepDays, now};
 
 /// 2025-11-22 16:00:07 UTC.
 const NOW: Timestamp = Timestamp(1_763_827_207_000);
@@ -172,6 +173,65 @@ async fn what_is_left_is_read_without_taking_any_of_it() {
         let used: Vec<_> = state.windows.iter().map(|one| one.used).collect();
         assert_eq!(used, [1, 70, 1, 70]);
     }
+}
+
+/// A key that may use `limit` tokens a day.
+fn with_tokens(limit: u32) -> Caller {
+    let quota = KeyQuota {
+        tokens_per_day: Some(limit),
+        ..KeyQuota::default()
+    };
+    caller("key_a", quota)
+}
+
+#[tokio::test]
+async fn what_a_server_has_answered_counts_before_it_is_written() {
+    // Today, since old counters are deleted.
+    let (store, now) = (memory().await, now());
+    let shared = Arc::clone(&store);
+    let (recorder, task) = Recorder::spawn(shared, Arc::default(), KeepDays::default());
+    let caller = with_tokens(20);
+    // Somebody else has used some as well.
+    let other = CallerQuota::new(Arc::clone(&store));
+    other.settle(&caller, 1, now).await.unwrap();
+    let quota = CallerQuota::of_server(Arc::clone(&store), &recorder);
+    let mut left = Vec::new();
+    for _ in 0..12 {
+        let Ok(state) = quota.admit(&caller, now).await else {
+            continue;
+        };
+        left.push(state.unwrap().tightest().unwrap().remaining());
+        recorder.count(settlement(&caller, 12, now));
+    }
+    assert_eq!(left, [19, 7]);
+    let refused = exceeded(quota.admit(&caller, now).await);
+    assert_eq!(refused.exceeded.used, 25);
+    // Another server sees it when it is written, once.
+    drop((recorder, quota));
+    task.finish().await;
+    let state = other.state(&caller, now).await.unwrap();
+    assert_eq!(state.windows[0].used, 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_moves_to_the_store_meanwhile_is_never_seen_twice_nor_not_at_all() {
+    // Today, since old counters are deleted.
+    let (store, now) = (memory().await, now());
+    let shared = Arc::clone(&store);
+    let (recorder, task) = Recorder::spawn(shared, Arc::default(), KeepDays::default());
+    let quota = CallerQuota::of_server(store, &recorder);
+    let caller = with_tokens(1_000_000);
+    // Over several writes.
+    for number in 1..=150 {
+        recorder.count(settlement(&caller, 1, now));
+        let admitted = quota.admit(&caller, now).await.unwrap().unwrap();
+        assert_eq!(admitted.windows[0].used, number);
+        let state = quota.state(&caller, now).await.unwrap();
+        assert_eq!(state, admitted);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop((recorder, quota));
+    task.finish().await;
 }
 
 #[tokio::test]

@@ -30,8 +30,7 @@ const MAX_MODELS: usize = 16;
 #[derive(Clone, Debug, Deserialize)]
 pub struct ChatRequest {
     /// The model's name.
-    #[serde(default = "auto")]
-    pub model: String,
+    pub model: Option<String>,
     /// The conversation so far.
     pub messages: Vec<ChatMessage>,
     /// Whether to send the answer as it comes.
@@ -82,7 +81,7 @@ pub struct ChatRequest {
     pub include_reasoning: Option<bool>,
     /// OpenAI's older form of `tools`.
     functions: Option<Vec<Value>>,
-    /// Models that may answer as well, in this order, after `model`: OpenRouter's form.
+    /// Models that may answer, in this order, after `model` if that is named: OpenRouter's form.
     pub models: Option<Vec<String>>,
     /// Wishes about the host: OpenRouter's form.
     pub provider: Option<ProviderWishes>,
@@ -405,11 +404,6 @@ pub(super) fn check_max_tokens(param: &str, max: Option<i64>) -> Result<(), Inva
 /// -1 is what several clients send for "no limit".
 pub(super) fn token_limit(max: Option<i64>) -> Option<u64> {
     max.and_then(|max| u64::try_from(max).ok())
-}
-
-/// What a request means that names no model.
-pub(super) fn auto() -> String {
-    "auto".to_owned()
 }
 
 pub(super) fn check_stops(stop: Option<&StopSequences>) -> Result<(), InvalidRequest> {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::chat_request::{
-    StopSequences, StreamOptions, auto, check_choices, check_length, check_max_tokens,
-    check_models, check_stops, token_limit,
+    StopSequences, StreamOptions, check_choices, check_length, check_max_tokens, check_models,
+    check_stops, token_limit,
 };
 use super::chat_response::{UsageJson, choice_at, finish_word, to_json};
 use super::json;
@@ -29,8 +29,7 @@ const MAX_LOGPROBS: u8 = 20;
 #[derive(Clone, Debug, Deserialize)]
 pub struct CompletionRequest {
     /// The model's name.
-    #[serde(default = "auto")]
-    pub model: String,
+    pub model: Option<String>,
     /// What to continue.
     pub prompt: CompletionPrompt,
     /// Whether to send the answer as it comes.
@@ -67,7 +66,7 @@ pub struct CompletionRequest {
     pub echo: Option<bool>,
     best_of: Option<u32>,
     suffix: Option<String>,
-    /// Models that may answer as well, in this order, after `model`.
+    /// Models that may answer, in this order, after `model` if that is named.
     pub models: Option<Vec<String>>,
     /// The request as the client sent it, for those who pass it on.
     #[serde(skip)]

@@ -54,15 +54,14 @@ mod tests {
         let wrapped = json!({"type": "function", "function": function});
         let tools = json!([function, wrapped]);
         let request = prompt_request(&["a", "b", "c"], "Hello?", Some(tools)).unwrap();
-        assert_eq!(request.model, "a");
+        assert_eq!(request.model.as_deref(), Some("a"));
         assert_eq!(request.models, Some(vec!["b".to_owned(), "c".to_owned()]));
         assert!(request.is_stream());
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         assert_eq!(body["tools"], json!([wrapped, wrapped]));
         assert_eq!(body["messages"][0]["content"], "Hello?");
         let auto = prompt_request(&[], "Hello?", None).unwrap();
-        assert_eq!(auto.model, "auto");
-        assert!(auto.tools.is_none() && auto.models.is_none());
+        assert!(auto.model.is_none() && auto.tools.is_none() && auto.models.is_none());
     }
 
     #[test]

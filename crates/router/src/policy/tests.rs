@@ -184,6 +184,31 @@ fn what_a_request_needs_and_a_model_lacks_excludes_it_with_the_reason() {
 }
 
 #[test]
+fn what_the_model_of_this_machine_cannot_do_excludes_it_as_well() {
+    let world = world("local", "m/m");
+    let ours = |tier| Candidate {
+        tier,
+        ..candidate(&world)
+    };
+    let images = Needs {
+        images: true,
+        ..Needs::default()
+    };
+    let forced_call = Needs {
+        forced_call: true,
+        ..Needs::default()
+    };
+    let policy = Policy::default();
+    for tier in [Tier::Local, Tier::Demo] {
+        let why = excluded(ours(tier), &images, &policy);
+        assert_eq!(why, Some(Exclusion::NoImages));
+        let why = excluded(ours(tier), &forced_call, &policy);
+        assert_eq!(why, Some(Exclusion::NoForcedCall));
+    }
+    assert_eq!(excluded(ours(Tier::Hosted), &forced_call, &policy), None);
+}
+
+#[test]
 fn a_host_that_does_not_say_what_it_supports_is_tried_but_not_with_images() {
     let mut world = world("a", "m/m");
     world.spec = ModelSpec::default();

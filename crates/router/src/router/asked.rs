@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::table::Route;
+use super::targets::AUTO;
 use crate::error::RouterError;
 use crate::openai::{ChatRequest, CompletionRequest};
 use crate::policy::Needs;
@@ -36,14 +37,17 @@ impl Asked<'_> {
         }
     }
 
-    /// The models that may answer, in order.
+    /// The models that may answer, in order: those that are named, or whichever the router chooses.
     pub(super) fn models(&self) -> impl Iterator<Item = &str> {
         let (model, more) = match self {
             Self::Chat(request) => (&request.model, &request.models),
             Self::Completion(request) => (&request.model, &request.models),
         };
-        let more = more.iter().flatten().map(String::as_str);
-        std::iter::once(model.as_str()).chain(more)
+        let named = model.iter().chain(more.iter().flatten());
+        let is_left_open = named.clone().next().is_none();
+        named
+            .map(String::as_str)
+            .chain(is_left_open.then_some(AUTO))
     }
 
     pub(super) fn needs(&self) -> Needs {

@@ -42,8 +42,8 @@ pub(super) struct Attempt {
     record: AttemptRecord,
     started: Instant,
     trace: Option<AttemptTrace>,
-    /// What was counted for its tokens before anybody knew.
-    reserved_tokens: u64,
+    /// What its prompt was taken for before anybody knew, and counted as.
+    prompt_tokens: u64,
     is_over: bool,
 }
 
@@ -55,7 +55,7 @@ impl Attempt {
         watch: &Watch,
         number: usize,
         is_exploration: bool,
-        reserved_tokens: u64,
+        prompt_tokens: u64,
     ) -> Self {
         Self {
             route: Arc::clone(route),
@@ -84,7 +84,7 @@ impl Attempt {
             },
             started: Instant::now(),
             trace: watch.trace.as_ref().map(RequestTrace::attempt),
-            reserved_tokens,
+            prompt_tokens,
             is_over: false,
         }
     }
@@ -129,16 +129,16 @@ impl Attempt {
             .first_token
             .map(|first| first.saturating_duration_since(self.started));
         self.tell_health(failure, retry_after, first_token, duration, &progress);
+        let is_used = first_token.is_some() || failure == Some(FailureKind::Canceled);
+        let usage = is_used.then(|| progress.estimate(self.prompt_tokens));
         let end = RequestEnd {
             failure,
             retry_after,
-            usage: progress.usage,
+            usage,
         };
-        let more = self.route.host.ended(&end, self.reserved_tokens);
-        if !more.is_empty() {
-            self.recorder.count(more);
-        }
-        let usage = progress.usage.unwrap_or_default();
+        let more = self.route.host.ended(&end, self.prompt_tokens);
+        self.recorder.count(more);
+        let usage = usage.unwrap_or_default();
         let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let record = &mut self.record;

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use store::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::asked::Asked;
 use super::attempt::{Attempt, AttemptSummary};
 use super::table::Route;
-use super::targets::{Target, targets};
+use super::targets::Target;
 use super::watch::Watch;
 use super::{Router, wishes};
 use crate::breaker::Admission;
 use crate::caller::Caller;
 use crate::catalog::Tier;
-use crate::error::{Exhausted, FailureKind, FaultDomain, ProviderError, RouterError};
+use crate::error::{Exhausted, Failed, FailureKind, FaultDomain, ProviderError, RouterError};
 use crate::policy::{Candidate, Exclusion, Needs, Policy, Ranking, order};
 use crate::provider::{AnswerStream, Progress};
+use crate::quota::QuotaAdmission;
 use crate::random_id::random_unit;
 use crate::recorder::now;
 
@@ -35,73 +37,35 @@ pub(super) struct Begun {
     pub(super) trail: Vec<AttemptSummary>,
 }
 
-/// Asks one after the other until one answers.
+/// Asks those of `targets` that it makes sense to ask, one after the other until one answers.
 pub(super) async fn run(
     router: &Router,
     watch: &mut Watch,
     caller: &Caller,
     asked: &Asked<'_>,
+    targets: &[Target],
 ) -> Result<Begun, RouterError> {
-    let table = router.table();
-    let targets = targets(&table, caller, asked)?;
     let needs = wishes::needs_of(caller, asked);
     let policy = wishes::policy_of(caller, router.config.exploration);
-    let ranking = rank(&targets, &needs, &policy, random_unit());
+    let ranking = rank(targets, &needs, &policy, random_unit());
     let mut chain = Chain {
         router,
         asked,
         needs: &needs,
+        targets,
+        ranking: &ranking,
         deadline: Instant::now() + router.config.time_budget,
         trail: Vec::new(),
         failed: Vec::new(),
     };
-    for one in &ranking.ranked {
-        let route = &targets[one.index].route;
-        if let Some(begun) = chain.ask(watch, route, one.is_exploration, false).await? {
-            return Ok(begun);
+    match chain.ask_all(watch).await {
+        Ok(Some(begun)) => Ok(begun),
+        Ok(None) => Err(chain.exhausted()),
+        Err(error) => {
+            let (excluded, retry_after) = (chain.excluded(), error.retry_after());
+            Err(chain.told(error, excluded, retry_after))
         }
     }
-    // Nobody is left. Those that were left out for a guess of ours, and those that may have
-    // failed by chance, get another chance: the client would get nothing otherwise.
-    let guessed = ranking
-        .excluded
-        .iter()
-        .filter_map(|&(index, why)| match why {
-            Exclusion::BreakerOpen {
-                is_stated: false,
-                until,
-                ..
-            } => Some((until, index)),
-            _ => None,
-        });
-    let mut guessed: Vec<_> = guessed.collect();
-    guessed.sort_unstable();
-    let mut pause = FIRST_PAUSE;
-    let mut again: Vec<Arc<Route>> = guessed
-        .into_iter()
-        .map(|(_, index)| Arc::clone(&targets[index].route))
-        .collect();
-    for _ in 1..MAX_ROUNDS {
-        if again.is_empty() {
-            again = chain.retryable();
-            if again.is_empty() {
-                break;
-            }
-            let own = pause.mul_f64(0.8 + 0.4 * random_unit());
-            let until = Instant::now() + own.max(chain.stated_pause());
-            if until >= chain.deadline {
-                break;
-            }
-            sleep_until(until).await;
-            pause *= 2;
-        }
-        for route in std::mem::take(&mut again) {
-            if let Some(begun) = chain.ask(watch, &route, false, true).await? {
-                return Ok(begun);
-            }
-        }
-    }
-    Err(chain.exhausted(&targets, &ranking))
 }
 
 /// The attempts of one request.
@@ -109,6 +73,8 @@ pub(super) struct Chain<'a> {
     router: &'a Router,
     asked: &'a Asked<'a>,
     needs: &'a Needs,
+    targets: &'a [Target],
+    ranking: &'a Ranking,
     /// When there has to be something to say.
     deadline: Instant,
     trail: Vec<AttemptSummary>,
@@ -117,6 +83,65 @@ pub(super) struct Chain<'a> {
 }
 
 impl Chain<'_> {
+    /// Asks one after the other. `Ok(None)`: nobody answers; an error: nobody else may be asked.
+    async fn ask_all(&mut self, watch: &mut Watch) -> Result<Option<Begun>, RouterError> {
+        let (targets, ranking) = (self.targets, self.ranking);
+        for one in &ranking.ranked {
+            let route = &targets[one.index].route;
+            let begun = self.ask(watch, route, one.is_exploration, false).await?;
+            if begun.is_some() {
+                return Ok(begun);
+            }
+        }
+        if ranking.ranked.is_empty()
+            && let Some(route) = self.spokesman()
+        {
+            return self.ask(watch, &route, false, false).await;
+        }
+        // Nobody is left. Those that were left out for a guess of ours, and those that may have
+        // failed by chance, get another chance: the client would get nothing otherwise.
+        let guessed = ranking
+            .excluded
+            .iter()
+            .filter_map(|&(index, why)| match why {
+                Exclusion::BreakerOpen {
+                    is_stated: false,
+                    until,
+                    ..
+                } => Some((until, index)),
+                _ => None,
+            });
+        let mut guessed: Vec<_> = guessed.collect();
+        guessed.sort_unstable();
+        let mut pause = FIRST_PAUSE;
+        let mut again: Vec<Arc<Route>> = guessed
+            .into_iter()
+            .map(|(_, index)| Arc::clone(&targets[index].route))
+            .collect();
+        for _ in 1..MAX_ROUNDS {
+            if again.is_empty() {
+                again = self.retryable();
+                if again.is_empty() {
+                    break;
+                }
+                let own = pause.mul_f64(0.8 + 0.4 * random_unit());
+                let until = Instant::now() + own.max(self.stated_pause());
+                if until >= self.deadline {
+                    break;
+                }
+                sleep_until(until).await;
+                pause *= 2;
+            }
+            for route in std::mem::take(&mut again) {
+                let begun = self.ask(watch, &route, false, true).await?;
+                if begun.is_some() {
+                    return Ok(begun);
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Asks one. `Ok(None)`: it does not answer, but another may; an error: nobody else may be
     /// asked. `is_last_chance` asks it although its breaker is open.
     async fn ask(
@@ -149,7 +174,7 @@ impl Chain<'_> {
             is_exploration,
             tokens,
         );
-        watch.is_asked(route);
+        watch.is_asked(route, tokens);
         let deployment = route.label.clone();
         let asking = self.asked.ask(route);
         let asked = match attempt.trace_context() {
@@ -201,6 +226,16 @@ impl Chain<'_> {
         Ok(None)
     }
 
+    /// Where nobody can do what is asked for: the model of this machine says which part of the request
+    /// it cannot take.
+    fn spokesman(&self) -> Option<Arc<Route>> {
+        let unfit = self.ranking.excluded.iter().find(|&&(index, why)| {
+            self.targets[index].route.tier != Tier::Hosted
+                && matches!(why, Exclusion::NoImages | Exclusion::NoForcedCall)
+        });
+        unfit.map(|&(index, _)| Arc::clone(&self.targets[index].route))
+    }
+
     /// Whether the prompt was too long for somebody with at least as much room.
     fn is_too_short(&self, route: &Route) -> bool {
         let length = |route: &Route| route.spec.context_length.unwrap_or(0);
@@ -243,39 +278,75 @@ impl Chain<'_> {
         short.max().unwrap_or_default()
     }
 
-    /// Why nobody answered.
-    fn exhausted(mut self, targets: &[Target], ranking: &Ranking) -> RouterError {
-        // One who was asked alone speaks for himself.
-        if targets.len() == 1 && self.failed.len() == 1 {
-            let (_, error) = self.failed.remove(0);
-            return error;
-        }
-        let time = now();
-        let mut waits: Vec<Duration> = Vec::new();
-        let excluded: Vec<(String, Exclusion)> = ranking
-            .excluded
-            .iter()
-            .map(|&(index, why)| {
-                if let Some(until) = why.until() {
-                    let millis = u64::try_from(until.0.saturating_sub(time.0)).unwrap_or(0);
-                    waits.push(Duration::from_millis(millis));
-                }
-                (targets[index].route.label.clone(), why)
-            })
-            .collect();
-        for (_, error) in &self.failed {
-            if let RouterError::Provider(error) = error {
-                waits.extend(error.retry_after.map(|after| after.wait));
-            }
-        }
-        let is_quota = |kind: FailureKind| {
-            kind.fault_domain() == FaultDomain::Account
-                || matches!(kind, FailureKind::RateLimited | FailureKind::Overloaded)
+    /// Who was not asked, and why.
+    fn excluded(&self) -> Vec<(String, Exclusion)> {
+        let excluded = self.ranking.excluded.iter();
+        let excluded = excluded.filter_map(|&(index, why)| {
+            let route = &self.targets[index].route;
+            // Those who were asked after all have an error of their own.
+            let is_asked = self.failed.iter().any(|(other, _)| other.key == route.key);
+            (!is_asked).then(|| (route.label.clone(), why))
+        });
+        excluded.collect()
+    }
+
+    /// How long until one who failed is asked again: as with the next request.
+    fn wait_of(&self, route: &Route, error: &RouterError, now: Timestamp) -> Option<Duration> {
+        let account = route
+            .host
+            .account()
+            .admission(self.needs.prompt_tokens, now);
+        let account = match account {
+            QuotaAdmission::Open => None,
+            QuotaAdmission::UsedUp { until, .. } => Some(until),
+            QuotaAdmission::Blocked(block) => Some(block.until),
         };
+        let rest = match route.health.view(now).breaker {
+            Admission::Open {
+                until,
+                is_stated: true,
+                ..
+            } => Some(until),
+            _ => None,
+        };
+        let until = account.max(rest);
+        until.map_or_else(|| error.retry_after(), |until| Some(span(now, until)))
+    }
+
+    /// The error of one who was asked, with what it took.
+    fn told(
+        self,
+        error: RouterError,
+        excluded: Vec<(String, Exclusion)>,
+        retry_after: Option<Duration>,
+    ) -> RouterError {
+        RouterError::Failed(Box::new(Failed {
+            error,
+            excluded,
+            trail: self.trail,
+            retry_after,
+        }))
+    }
+
+    /// Why nobody answered.
+    fn exhausted(mut self) -> RouterError {
+        let time = now();
+        let excluded = self.excluded();
+        let waits = self
+            .failed
+            .iter()
+            .filter_map(|(route, error)| self.wait_of(route, error, time));
+        let passing = excluded.iter().filter_map(|(_, why)| why.until());
+        let retry_after = waits.chain(passing.map(|until| span(time, until))).min();
+        // One who was asked alone speaks for himself.
+        if self.targets.len() == 1 && self.failed.len() == 1 {
+            let (_, error) = self.failed.remove(0);
+            return self.told(error, excluded, retry_after);
+        }
         let failures: Vec<FailureKind> =
             self.failed.iter().map(|(_, error)| error.kind()).collect();
         // Nobody can, however long one waits; a quota that ran out meanwhile leaves no trace here.
-        let is_unfit = self.failed.len() + excluded.len() == targets.len()
+        let is_unfit = self.failed.len() + excluded.len() == self.targets.len()
             && excluded.iter().all(|(_, why)| why.until().is_none());
         let is_callers = |kind: &FailureKind| *kind == FailureKind::InvalidRequest;
         let is_short = |why: &Exclusion| matches!(why, Exclusion::ContextTooShort { .. });
@@ -285,34 +356,64 @@ impl Chain<'_> {
             } else if is_unfit && failures.iter().all(is_callers) {
                 // Who was asked knows the field.
                 if let Some((_, error)) = self.failed.pop() {
-                    return error;
+                    return self.told(error, excluded, None);
                 }
                 // Nobody here can do what is asked for.
                 FailureKind::InvalidRequest
             } else if failures.contains(&FailureKind::ContextLengthExceeded) {
                 FailureKind::ContextLengthExceeded
-            } else if failures.iter().all(|&kind| is_quota(kind))
-                && excluded.iter().all(|(_, why)| match why {
-                    Exclusion::BreakerOpen { why, .. } => is_quota(*why),
-                    _ => true,
-                })
-            {
-                FailureKind::RateLimited
-            } else if failures.iter().all(|&kind| kind == FailureKind::OutOfTime)
-                && !failures.is_empty()
-            {
-                FailureKind::OutOfTime
             } else {
-                FailureKind::Unavailable
+                let reasons = excluded.iter().filter_map(|(_, why)| why.failure());
+                common_kind(&failures, reasons)
             };
         RouterError::Exhausted(Box::new(Exhausted {
             kind,
             trail: self.trail,
             excluded,
             last: self.failed.pop().map(|(_, error)| error.to_string()),
-            retry_after: waits.into_iter().min(),
+            retry_after,
         }))
     }
+}
+
+/// The kind that says best what to do about these failures of now and those from before for which
+/// somebody was not asked. Quotas that are used up are none.
+fn common_kind(
+    failures: &[FailureKind],
+    before: impl IntoIterator<Item = FailureKind>,
+) -> FailureKind {
+    let is_limit = |kind: &FailureKind| {
+        matches!(
+            kind,
+            FailureKind::AccountRateLimited
+                | FailureKind::AccountQuotaExhausted
+                | FailureKind::RateLimited
+                | FailureKind::Overloaded
+        )
+    };
+    let is_account = |kind: &FailureKind| kind.fault_domain() == FaultDomain::Account;
+    let all: Vec<FailureKind> = failures.iter().copied().chain(before).collect();
+    let mut others = all.iter().filter(|kind| !is_limit(kind));
+    let Some(&other) = others.next() else {
+        return FailureKind::RateLimited;
+    };
+    if all.iter().all(|kind| is_account(kind) || is_limit(kind)) {
+        // Waiting helps where at least one has no more than a limit.
+        return match (all.iter().any(is_limit), others.all(|&kind| kind == other)) {
+            (true, _) => FailureKind::RateLimited,
+            (false, true) => other,
+            (false, false) => FailureKind::Unavailable,
+        };
+    }
+    let is_late = !failures.is_empty() && failures.iter().all(|&one| one == FailureKind::OutOfTime);
+    match is_late {
+        true => FailureKind::OutOfTime,
+        false => FailureKind::Unavailable,
+    }
+}
+
+fn span(now: Timestamp, until: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(until.0.saturating_sub(now.0)).unwrap_or(0))
 }
 
 fn rank(targets: &[Target], needs: &Needs, policy: &Policy, draw: f64) -> Ranking {

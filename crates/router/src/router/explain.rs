@@ -62,6 +62,7 @@ impl Router {
                 "output_tokens": needs.output_tokens,
                 "tools": needs.tools,
                 "images": needs.images,
+                "forced_call": needs.forced_call,
                 "structured_output": needs.structured_output,
                 "reasoning": needs.reasoning,
                 "no_training": needs.no_training,

@@ -1,5 +1,8 @@
 //! The router among hosts that answer and fail as each test wants, in paused time.
 
+mod keys;
+mod refusals;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +18,7 @@ use super::chain::MAX_ROUNDS;
 use super::*;
 use crate::accounts::counter_name;
 use crate::catalog::{LocalModels, Tier};
-use crate::error::{FailureKind, ProviderError, RetryAfter};
+use crate::error::{FailureKind, ProviderError, RetryAfter, whole_seconds};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::provider::{
     AccountLimits, AnswerEvent, AnswerSource, AnswerStream, Delta, FinishReason, Progress,
@@ -32,6 +35,8 @@ enum Act {
     Fail(FailureKind, Option<u64>),
     /// Says this and breaks off.
     Break(&'static str),
+    /// Says this and does not tell how many tokens it was.
+    Mumble(&'static str),
     /// Never answers.
     Hang,
 }
@@ -57,9 +62,10 @@ impl FakeHost {
     }
 
     async fn answer(&self) -> Result<AnswerStream, RouterError> {
-        let (text, breaks) = match self.next() {
-            Act::Say(text) => (text, false),
-            Act::Break(text) => (text, true),
+        let (text, breaks, tells) = match self.next() {
+            Act::Say(text) => (text, false, true),
+            Act::Break(text) => (text, true, true),
+            Act::Mumble(text) => (text, false, false),
             Act::Fail(kind, seconds) => {
                 let mut error = ProviderError::new(kind, "as the test wants");
                 error.http_status = Some(500);
@@ -71,7 +77,7 @@ impl FakeHost {
             }
             Act::Hang => std::future::pending().await,
         };
-        let usage = Some(Usage {
+        let usage = tells.then(|| Usage {
             prompt_tokens: 10,
             completion_tokens: 5,
             ..Usage::default()
@@ -94,6 +100,7 @@ impl FakeHost {
         Ok(Box::pin(FakeAnswer {
             items,
             usage,
+            num_said_bytes: text.len(),
             first_token,
         }))
     }
@@ -102,6 +109,7 @@ impl FakeHost {
 struct FakeAnswer {
     items: VecDeque<Result<AnswerEvent, ProviderError>>,
     usage: Option<Usage>,
+    num_said_bytes: usize,
     first_token: Option<std::time::Instant>,
 }
 
@@ -117,6 +125,7 @@ impl AnswerSource for FakeAnswer {
     fn progress(&self) -> Progress {
         Progress {
             usage: self.usage,
+            num_said_bytes: self.num_said_bytes,
             first_token: self.first_token,
             per_token: None,
         }
@@ -458,7 +467,7 @@ async fn a_limit_of_the_host_for_one_model_says_nothing_of_its_others() {
     .await;
     let error = world.ask("test/m").await.err().unwrap();
     assert_eq!(error.kind(), FailureKind::RateLimited);
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(600)));
+    assert_eq!(whole_seconds(error.retry_after().unwrap()), 600);
     // It is left alone for as long as it said.
     let error = world.ask("test/m").await.err().unwrap();
     assert_eq!(error.kind(), FailureKind::RateLimited);
@@ -729,4 +738,61 @@ async fn what_a_provider_says_is_left_when_asked_is_believed() {
     let error = world.ask(M).await.err().unwrap();
     assert_eq!(error.kind(), FailureKind::RateLimited);
     assert_eq!(world.num_asked(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_without_a_model_is_the_whole_choice() {
+    let world = World::new(vec![
+        (
+            Tier::Hosted,
+            host("a", &["test/other"], &[Act::Say("other")]),
+        ),
+        (
+            Tier::Hosted,
+            host("b", &[M], &[Act::Fail(FailureKind::Internal, None)]),
+        ),
+    ])
+    .await;
+    for open in [
+        json!({}),
+        json!({"model": null}),
+        json!({"model": null, "models": []}),
+    ] {
+        assert_eq!(world.ask_with(open).await.unwrap().0, "other");
+    }
+    let before = world.num_asked()[0];
+    for list in [
+        json!({"models": [M, "nobody/knows"]}),
+        json!({"models": [M], "model": null}),
+        json!({"models": ["nobody/knows", "nobody/knows-it"]}),
+    ] {
+        let is_known = list["models"][0] == M;
+        let error = world.ask_with(list).await.err().unwrap();
+        let expected = match is_known {
+            true => FailureKind::Internal,
+            false => FailureKind::ModelNotFound,
+        };
+        assert_eq!(error.kind(), expected, "{error}");
+    }
+    assert_eq!(world.num_asked()[0], before, "never exchanged for another");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_machine_cannot_do_goes_to_a_host_that_can() {
+    let forced = json!({
+        "models": ["test/l", M],
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+        "tool_choice": "required",
+    });
+    let local = || {
+        let own = host("local", &["test/l"], &[Act::Say("local")]);
+        (Tier::Local, own)
+    };
+    let world = World::new(vec![local(), hosted("a", &[Act::Say("a")])]).await;
+    let (said, answer) = world.ask_with(forced.clone()).await.unwrap();
+    assert_eq!((said.as_str(), answer.trail.len()), ("a", 1));
+    assert_eq!(world.num_asked(), [0, 1]);
+    // Where there is no other it says itself what it cannot do; this one does not.
+    let world = World::new(vec![local()]).await;
+    assert_eq!(world.ask_with(forced).await.unwrap().0, "local");
 }

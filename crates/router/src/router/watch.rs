@@ -16,7 +16,7 @@ use crate::caller_quota::settlement;
 use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::metrics::{Metrics, OperationLabels};
 use crate::otlp::{Ended, RequestTrace};
-use crate::provider::{AnswerEvent, AnswerStream, Progress};
+use crate::provider::{AnswerEvent, AnswerStream, Progress, Usage};
 use crate::recorder::{Recorder, now};
 
 /// Longest part of a model's name that is kept of a request.
@@ -31,6 +31,8 @@ pub(super) struct Watch {
     started: Instant,
     pub(super) trace: Option<RequestTrace>,
     pub(super) record: RequestRecord,
+    /// About how many tokens the prompt has, once anybody is asked.
+    prompt_tokens: Option<u64>,
     is_over: bool,
 }
 
@@ -72,6 +74,7 @@ impl Watch {
                 reasoning_tokens: 0,
                 content: None,
             },
+            prompt_tokens: None,
             is_over: false,
         }
     }
@@ -81,8 +84,9 @@ impl Watch {
         self.labels.gen_ai_operation_name
     }
 
-    /// This deployment is asked now.
-    pub(super) fn is_asked(&mut self, route: &Route) {
+    /// This deployment is asked now, by a prompt of about `prompt_tokens`.
+    pub(super) fn is_asked(&mut self, route: &Route, prompt_tokens: u64) {
+        self.prompt_tokens = Some(prompt_tokens);
         self.record.deployment = Some(route.label.clone());
         route
             .host
@@ -110,12 +114,13 @@ impl Watch {
 
         let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
-        let usage = progress.usage.unwrap_or_default();
+        // Who leaves before the first word has been worked for as well.
+        let is_used = first_token.is_some() || failure == Some(FailureKind::Canceled);
+        let prompt_tokens = self.prompt_tokens.filter(|_| is_used);
+        let usage = prompt_tokens.map_or_else(Usage::default, |tokens| progress.estimate(tokens));
         let tokens = (usage.prompt_tokens + usage.completion_tokens) as u64;
         let used = settlement(&self.caller, tokens, now());
-        if !used.is_empty() {
-            self.recorder.count(used);
-        }
+        self.recorder.count(used);
         let record = RequestRecord {
             outcome: failure.map_or("ok", FailureKind::as_str).to_owned(),
             first_token_ms: first_token.map(millis),

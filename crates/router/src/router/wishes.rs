@@ -3,14 +3,47 @@
 use std::cmp::Reverse;
 
 use super::asked::Asked;
+use super::table::Route;
 use super::targets::Target;
 use crate::caller::Caller;
 use crate::catalog::{Catalog, Model};
-use crate::policy::{Needs, Policy};
+use crate::error::RouterError;
+use crate::policy::{self, Exclusion, Needs, Policy};
 use crate::preferences::{DataPolicy, Preferences, Sort, UseCase};
 
+/// How many models a refusal names.
+const MAX_NAMED: usize = 4;
 /// From how many tokens on a context is long: Free LLM Router's word for it.
 const LONG_CONTEXT: u64 = 100_000;
+
+/// Why the caller's key leaves a deployment out, if it does.
+pub(super) fn left_out(route: &Route, wishes: &Preferences) -> Option<Exclusion> {
+    let (allowed, excluded) = (wishes.allowed_models.as_deref(), &wishes.exclude_model_ids);
+    policy::left_out(&route.model, &route.key, allowed, excluded)
+}
+
+/// What is told a caller whose key leaves out everybody who could be asked.
+pub(super) fn refusal(targets: &[Target], wishes: &Preferences) -> Option<RouterError> {
+    let why: Option<Vec<Exclusion>> = targets
+        .iter()
+        .map(|target| left_out(&target.route, wishes))
+        .collect();
+    let why = why.filter(|why| !why.is_empty())?;
+    let mut models: Vec<&str> = Vec::new();
+    for target in targets {
+        let model = target.route.model.0.as_str();
+        if !models.contains(&model) {
+            models.push(model);
+        }
+    }
+    Some(RouterError::ModelNotAllowed {
+        models: match models.len() {
+            ..=MAX_NAMED => models.join(", "),
+            _ => "any of the models here".to_owned(),
+        },
+        is_allowed: !why.contains(&Exclusion::NotAllowed),
+    })
+}
 
 /// Whether a model is one of those that a key wants to be chosen from.
 pub(super) fn is_wanted(model: &Model, wishes: &Preferences) -> bool {
@@ -46,7 +79,9 @@ pub(super) fn prefer(targets: &mut Vec<Target>, catalog: &Catalog, wishes: &Pref
             Sort::LeastIssues => 0,
         }
     };
-    let mut values: Vec<i64> = targets.iter().map(&value).collect();
+    let usable = targets.iter();
+    let usable = usable.filter(|target| left_out(&target.route, wishes).is_none());
+    let mut values: Vec<i64> = usable.map(&value).collect();
     values.sort_unstable_by_key(|&value| Reverse(value));
     values.dedup();
     for target in targets.iter_mut() {

@@ -55,7 +55,8 @@ pub(crate) async fn create(
         AnswerEvent::Whole(json) => whole = Some(json),
         event => completion.add(event),
     })
-    .await?;
+    .await
+    .map_err(|error| head.on_error(error))?;
     let response = match whole {
         Some(json) => raw_json_response(StatusCode::OK, json),
         None => {

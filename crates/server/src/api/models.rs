@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use router::AUTO;
-use router::RouterError;
 use router::openai::{auto_json, model_json, models_json};
+use router::{AUTO, Caller, RouterError};
 
 use crate::body::json_response;
 use crate::error::ApiError;
 use crate::routes::AppState;
 
-pub(crate) async fn list(State(app): State<Arc<AppState>>) -> Response {
+/// Those that the caller's key may use.
+pub(crate) async fn list(
+    State(app): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+) -> Response {
     let catalog = app.router.catalog();
     let models = catalog.active_models();
-    let routable = models.filter(|model| app.router.is_routable(model));
+    let routable = models.filter(|model| app.router.is_routable(model, &caller));
     json_response(StatusCode::OK, &models_json(routable))
 }
 

@@ -69,6 +69,56 @@ async fn an_administrator_makes_changes_and_revokes_keys() {
 }
 
 #[tokio::test]
+async fn a_key_sees_the_models_that_it_may_ask_and_is_told_of_the_others_in_words() {
+    let server = with_keys().await;
+    let quota = KeyQuota {
+        requests_per_day: Some(1),
+        ..KeyQuota::default()
+    };
+    let settings = |wishes: Value| KeySettings {
+        quota,
+        preferences: Some(wishes.to_string()),
+        ..KeySettings::default()
+    };
+    let allowed = json!({"allowedModels": ["TEST/scripted"]});
+    let allowed = add_key(&server, settings(allowed)).await;
+    let other = json!({"allowedModels": ["test/other"]});
+    let other = add_key(&server, settings(other)).await;
+    let picky = json!({"excludeModelIds": ["test/scripted"]});
+    let picky = add_key(&server, settings(picky)).await;
+    let body = json!({"model": "scripted", "messages": [{"role": "user", "content": "Hi"}]});
+    for (holder, status, words) in [
+        (&allowed, 200, ""),
+        (&other, 403, "this key may not use test/scripted;"),
+        (
+            &picky,
+            403,
+            "the preferences of this key leave out test/scripted",
+        ),
+    ] {
+        let list = holder.get("/v1/models").await;
+        assert_eq!(
+            list.body.contains("test/scripted"),
+            status == 200,
+            "{list:?}"
+        );
+        let path = "/v1/chat/completions";
+        let reply = holder.send("POST", path, Some(body.clone())).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+        if status == 403 {
+            let error = &reply.json()["error"];
+            assert_eq!(error["code"], "model_not_allowed");
+            assert!(
+                error["message"].as_str().unwrap().starts_with(words),
+                "{error}"
+            );
+            let used = &holder.get("/api/v1/me").await.json();
+            assert!(used.to_string().contains("\"used\":0"), "{used}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_changes_of_one_key_at_once_none_is_lost() {
     let server = with_keys().await;
     let admin = &admin(&server).await;

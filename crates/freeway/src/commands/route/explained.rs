@@ -126,6 +126,7 @@ fn needs(needs: &Value) -> String {
     let wanted = [
         "tools",
         "images",
+        "forced_call",
         "structured_output",
         "reasoning",
         "no_training",

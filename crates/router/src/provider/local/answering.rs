@@ -378,6 +378,7 @@ impl AnswerSource for Answering {
         });
         Progress {
             usage: Some(self.usage()),
+            num_said_bytes: 0,
             first_token: starts.min(),
             per_token,
         }

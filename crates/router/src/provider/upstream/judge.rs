@@ -139,6 +139,7 @@ pub(super) struct Judge {
     wishes: Wishes,
     choices: Vec<Judged>,
     is_mending: bool,
+    num_said_bytes: usize,
 }
 
 /// A choice so far.
@@ -168,7 +169,13 @@ impl Judge {
             wishes,
             choices: Vec::new(),
             is_mending: false,
+            num_said_bytes: 0,
         }
+    }
+
+    /// Bytes of words, reasoning and calls so far.
+    pub(super) fn num_said_bytes(&self) -> usize {
+        self.num_said_bytes
     }
 
     pub(super) fn wishes(&self) -> &Wishes {
@@ -206,14 +213,16 @@ impl Judge {
             if message.refusal.is_filled() {
                 self.choice(choice.index).has_words = true;
             }
-            if message.reasoning().is_filled() {
-                self.add_reasoning(choice.index);
+            let reasoning = message.reasoning();
+            if reasoning.is_filled() {
+                self.add_reasoning(choice.index, reasoning.as_str());
             }
             for (place, call) in message.calls().enumerate() {
                 let place = u32::try_from(place).unwrap_or(u32::MAX);
                 let function = call.function.as_ref();
+                let name = function.map_or("", |function| function.name.as_str());
                 let arguments = function.map_or("", |function| function.arguments.as_str());
-                self.add_call(choice.index, call.index.unwrap_or(place), arguments);
+                self.add_call(choice.index, call.index.unwrap_or(place), name, arguments);
             }
         }
     }
@@ -225,13 +234,16 @@ impl Judge {
         }
         match delta {
             Delta::Content(text) => self.add_words(index, text),
-            Delta::Reasoning(_) => self.add_reasoning(index),
-            Delta::CallStarted { index: call, .. } => self.add_call(index, *call, ""),
-            Delta::CallArguments { index: call, text } => self.add_call(index, *call, text),
+            Delta::Reasoning(text) => self.add_reasoning(index, text),
+            Delta::CallStarted {
+                index: call, name, ..
+            } => self.add_call(index, *call, name, ""),
+            Delta::CallArguments { index: call, text } => self.add_call(index, *call, "", text),
         }
     }
 
     fn add_words(&mut self, index: u32, text: &str) {
+        self.num_said_bytes += text.len();
         let (is_text, expects_harmony) = (self.wishes.is_text, self.wishes.expects_harmony);
         let may_be_harmony = !is_text && (expects_harmony || !self.wishes.mentions_tokens);
         let choice = self.choice(index);
@@ -247,11 +259,13 @@ impl Judge {
         }
     }
 
-    fn add_reasoning(&mut self, index: u32) {
+    fn add_reasoning(&mut self, index: u32, text: &str) {
+        self.num_said_bytes += text.len();
         self.choice(index).has_reasoning = true;
     }
 
-    fn add_call(&mut self, index: u32, call: u32, arguments: &str) {
+    fn add_call(&mut self, index: u32, call: u32, name: &str, arguments: &str) {
+        self.num_said_bytes += name.len() + arguments.len();
         let calls = &mut self.choice(index).calls;
         let place = calls.iter().rposition(|one| one.index == call);
         let place = place.unwrap_or_else(|| {

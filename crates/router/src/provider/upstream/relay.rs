@@ -501,6 +501,7 @@ impl AnswerSource for Relay {
         let took = self.first_token.map(|first| self.last_event - first);
         Progress {
             usage: self.usage,
+            num_said_bytes: self.judge.num_said_bytes(),
             first_token: self.first_token.map(Instant::into_std),
             per_token: took.filter(|_| gaps > 0).map(|took| took / gaps),
         }

@@ -14,7 +14,7 @@ use super::judge::Judge;
 use super::repair::Repairer;
 use crate::error::{FailureKind, ProviderError};
 use crate::openai::upstream::Chunk;
-use crate::provider::{AnswerEvent, AnswerSource, Progress, Usage};
+use crate::provider::{AnswerEvent, AnswerSource, Progress};
 use crate::recorder::now;
 
 /// The events of an answer that is there already.
@@ -67,7 +67,7 @@ impl Told {
         if !is_mendable && let Some((kind, words)) = judge.verdict() {
             return Err(failed(kind, &words));
         }
-        let usage = chunk.usage();
+        let (usage, num_said_bytes) = (chunk.usage(), judge.num_said_bytes());
         let mut events = Vec::new();
         let repairer = match (is_mendable, as_stream) {
             (true, _) => Some(Repairer::of_harmony(&judge.wishes().tools, Vec::new())),
@@ -86,18 +86,15 @@ impl Told {
             }
         }
         events.push(AnswerEvent::Ended { usage, fault: None });
-        Ok(Self::of(events, usage))
-    }
-
-    fn of(events: Vec<AnswerEvent>, usage: Option<Usage>) -> Self {
-        Self {
+        Ok(Self {
             events: events.into(),
             progress: Progress {
                 usage,
+                num_said_bytes,
                 first_token: Some(Instant::now().into_std()),
                 per_token: None,
             },
-        }
+        })
     }
 }
 

@@ -244,7 +244,7 @@ fn hosts_cannot_make_it_keep_without_bound() {
     let piece = "x".repeat(1 << 16);
     for index in 0..1000 {
         judge.add_words(index, &piece);
-        judge.add_call(0, index, &piece);
+        judge.add_call(0, index, "f", &piece);
     }
     assert!(judge.choices.len() <= MAX_CHOICES);
     assert!(
