@@ -76,7 +76,7 @@ impl Default for SyncConfig {
 pub enum Pass {
     /// All of them.
     All,
-    /// Those that nobody looked at just now.
+    /// Those that nobody looked at just now with the settings that are now.
     Start,
     /// Those whose time has come.
     Due,
@@ -140,25 +140,30 @@ impl Syncer {
         self.catalog.subscribe()
     }
 
-    /// Whether there is a host that nobody ever looked at, so that the catalogue lacks what it has.
+    /// The hosts at which nobody ever looked with these settings, so that the catalogue lacks what
+    /// they have.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn has_unseen(&self) -> Result<bool, StoreError> {
+    pub async fn unseen(&self) -> Result<Vec<String>, StoreError> {
         let syncs = self.store.syncs().await?;
-        let is_seen = |id: &str| syncs.iter().any(|sync| sync.provider == id);
-        let mut hosted = self.targets.iter().filter(|one| one.tier == Tier::Hosted);
-        Ok(hosted.any(|one| !is_seen(&one.provider.id().0)))
+        let hosted = self.targets.iter().filter(|one| one.tier == Tier::Hosted);
+        let unseen = hosted.filter(|one| is_news(one, last_of(&syncs, one)));
+        Ok(unseen.map(|one| one.provider.id().0.clone()).collect())
     }
 
     /// Keeps looking, for ever.
     pub async fn run(mut self) {
         let mut pass = Pass::Start;
         loop {
-            if let Err(error) = self.pass(pass, now()).await {
-                tracing::warn!(%error, "the catalogue is not brought up to date");
+            match self.pass(pass, now()).await {
+                // It does not know our settings.
+                Ok(report) if report.is_left_to_another => {}
+                Ok(_) => pass = Pass::Due,
+                Err(error) => {
+                    tracing::warn!(%error, "the catalogue is not brought up to date");
+                }
             }
-            pass = Pass::Due;
             tokio::time::sleep(TICK.min(self.config.interval)).await;
         }
     }
@@ -206,10 +211,11 @@ impl Syncer {
         let mut report = PassReport::default();
         for (target, seen) in due.iter().zip(looks) {
             let id = &target.provider.id().0;
-            let before = syncs.iter().find(|sync| sync.provider == *id);
+            let before = last_of(&syncs, target);
             let seen = seen.map_err(|error| shortened(error.message));
             let seen = seen.as_ref().map_err(String::as_str);
-            let plan = plan_update(id, &self.stored, before, seen, now);
+            let source = target.provider.list_source();
+            let plan = plan_update(id, &source, &self.stored, before, seen, now);
             log(id, &plan.summary);
             for piece in plan::pieces(plan.update) {
                 self.store.update_catalog(&piece).await?;
@@ -225,13 +231,15 @@ impl Syncer {
 
     fn due(&self, pass: Pass, syncs: &[ProviderSync], now: Timestamp) -> Vec<SyncTarget> {
         let is_due = |target: &&SyncTarget| {
-            let id = &target.provider.id().0;
-            let last = syncs.iter().find(|sync| sync.provider == *id);
+            let last = last_of(syncs, target);
             let SyncConfig {
                 interval, phase, ..
             } = self.config;
+            let is_start = pass == Pass::Start;
             target.tier == Tier::Hosted
-                && (pass == Pass::All || is_due(last, now, interval, phase, pass == Pass::Start))
+                && (pass == Pass::All
+                    || is_start && is_news(target, last)
+                    || is_due(last, now, interval, phase, is_start))
         };
         self.targets.iter().filter(is_due).cloned().collect()
     }
@@ -365,6 +373,18 @@ impl Syncer {
         }
         Ok(probes)
     }
+}
+
+/// The last look at a provider.
+fn last_of<'a>(syncs: &'a [ProviderSync], target: &SyncTarget) -> Option<&'a ProviderSync> {
+    let id = &target.provider.id().0;
+    syncs.iter().find(|sync| sync.provider == *id)
+}
+
+/// Whether nobody looked with the settings that are now.
+fn is_news(target: &SyncTarget, last: Option<&ProviderSync>) -> bool {
+    let settings = target.provider.list_source().settings;
+    last.is_none_or(|last| last.settings != settings)
 }
 
 fn log(provider: &str, summary: &SyncSummary) {

@@ -76,7 +76,6 @@ async fn routed(
     let routing = config.routing.router()?;
     let sync = config.routing.sync(0.0)?;
     let mut targets = providers::targets(config, &wiring::variable)?;
-    let num_hosts = targets.len();
     let store = wiring::open_store(config).await?;
     targets.extend(local_target::start(config, false)?);
     // Traces are of requests to a server.
@@ -84,12 +83,17 @@ async fn routed(
     let accounts = router.accounts().clone();
     let syncer = Syncer::start(targets, accounts, Arc::clone(&store), sync).await;
     wiring::take_catalog(&router, &syncer);
+    let unseen = syncer.unseen().await?;
     drop(syncer);
     if let Err(error) = router.remember_health().await {
         tracing::error!(%error, "the history of hosts cannot be read");
     }
-    if num_hosts > 0 && store.syncs().await?.is_empty() {
-        note("(nobody has looked at what hosts have yet; `freeway sync` does)");
+    if !unseen.is_empty() {
+        note(table::printable(&format!(
+            "(nobody has looked at what these hosts have, or not with the settings that are now: {}; \
+             `freeway sync` does)",
+            unseen.join(", ")
+        )));
     }
     let result = match args.explain {
         true => explain(args, &router, request).map(|()| ExitCode::SUCCESS),

@@ -9,8 +9,8 @@ use crate::error::{FailureKind, ProviderError, RouterError};
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::openai::{ChatRequest, CompletionRequest};
 use crate::provider::{
-    AccountLimits, AnswerEvent, AnswerSource, AnswerStream, EndpointStatus, Load, Progress,
-    ProviderId, QuotaWindow, Usage,
+    AccountLimits, AnswerEvent, AnswerSource, AnswerStream, EndpointStatus, ListSource, Load,
+    Progress, ProviderId, QuotaWindow, Usage,
 };
 
 /// A provider that lists what the test says and notes what it is asked.
@@ -27,6 +27,7 @@ struct State {
     statuses: HashMap<String, Result<Option<EndpointStatus>, FailureKind>>,
     num_lists: usize,
     asked_status: Vec<String>,
+    source: ListSource,
     /// What becomes of the next questions: an answer, or a failure.
     answers: VecDeque<Result<Vec<AnswerItem>, FailureKind>>,
     asked: Vec<(String, Option<i64>)>,
@@ -82,6 +83,10 @@ impl Provider for Listing {
             Some(kind) => Err(error(kind)),
             None => Ok(state.models.clone()),
         }
+    }
+
+    fn list_source(&self) -> ListSource {
+        self.state().source.clone()
     }
 
     async fn endpoint_status(&self, model: &str) -> Result<Option<EndpointStatus>, ProviderError> {
@@ -272,6 +277,45 @@ async fn every_hour_is_looked_once() {
     }
     syncer.pass(Pass::All, at(5)).await.unwrap();
     assert_eq!(far.state().num_lists, 4);
+}
+
+#[tokio::test]
+async fn settings_that_changed_are_news_at_a_start_also_just_after_a_look() {
+    let store = memory().await;
+    let far = Listing::new("x", &["m"]);
+    let mut first = syncer(vec![hosted(&far)], &store).await;
+    assert_eq!(first.unseen().await.unwrap(), ["x"]);
+    first.pass(Pass::Start, at(1)).await.unwrap();
+    let mut same = syncer(vec![hosted(&far)], &store).await;
+    assert_eq!(same.unseen().await.unwrap(), [""; 0]);
+    same.pass(Pass::Start, at(1)).await.unwrap();
+    assert_eq!(far.state().num_lists, 1);
+
+    far.state().source.settings = "other".to_owned();
+    far.list(&["n"]);
+    let mut changed = syncer(vec![hosted(&far)], &store).await;
+    assert_eq!(changed.unseen().await.unwrap(), ["x"]);
+    // Another server looks meanwhile, with settings of its own.
+    let lock = store.try_lock(LOCK).await.unwrap().unwrap();
+    assert!(
+        changed
+            .pass(Pass::Start, at(1))
+            .await
+            .unwrap()
+            .is_left_to_another
+    );
+    drop(lock);
+    changed.pass(Pass::Start, at(1)).await.unwrap();
+    assert_eq!(offered(&changed), ["x/n"]);
+    assert_eq!(changed.unseen().await.unwrap(), [""; 0]);
+
+    // Without a network it is what was seen last, and still to be looked at.
+    far.state().source.settings = "third".to_owned();
+    far.state().failure = Some(FailureKind::Network);
+    let mut offline = syncer(vec![hosted(&far)], &store).await;
+    offline.pass(Pass::Start, at(1)).await.unwrap();
+    assert_eq!(offered(&offline), ["x/n"]);
+    assert_eq!(offline.unseen().await.unwrap(), ["x"]);
 }
 
 #[tokio::test]
