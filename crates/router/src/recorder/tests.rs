@@ -2,90 +2,31 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
-use store::{
-    AttemptRecord, CatalogUpdate, Counter, DeploymentRecord, FeedbackQuery, FeedbackRecord,
-    FeedbackSum, Hour, KeyHash, KeyRecord, KeySettings, ModelRecord, NewKey, Observation,
-    OutcomeSum, ProviderSync, RequestQuery, SpecChange, StoreLock, SumQuery, Take, Taken,
-};
+use store::RequestQuery;
 
 use super::*;
+use crate::flaky_store::FlakyStore;
 
-/// A store in memory whose writes fail a number of times.
-struct Flaky {
-    store: Arc<dyn Store>,
-    failures: AtomicUsize,
-}
+/// A store whose writes of records fail a number of times.
+struct Flaky;
 
 impl Flaky {
-    async fn new(failures: usize) -> Arc<Self> {
-        Arc::new(Self {
-            store: store::connect("sqlite::memory:").await.unwrap(),
-            failures: AtomicUsize::new(failures),
+    async fn new(failures: usize) -> Arc<FlakyStore> {
+        let failures = AtomicUsize::new(failures);
+        let is_over = move || {
+            let count = |left: usize| left.checked_sub(1);
+            let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+            failures.fetch_update(set, fetch, count).is_err()
+        };
+        FlakyStore::new(move |method| {
+            let is_write = ["touch_keys", "insert_requests", "insert_attempts"].contains(&method);
+            match !is_write || is_over() {
+                true => Ok(()),
+                false => Err(StoreError::Busy),
+            }
         })
+        .await
     }
-
-    fn before(&self, method: &str) -> Result<(), StoreError> {
-        if !["touch_keys", "insert_requests", "insert_attempts"].contains(&method) {
-            return Ok(());
-        }
-        let count = |left: usize| left.checked_sub(1);
-        match self
-            .failures
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count)
-        {
-            Ok(_) => Err(StoreError::Busy),
-            Err(_) => Ok(()),
-        }
-    }
-}
-
-/// A store that does what the one inside does, after `before` has let the call pass.
-macro_rules! store_of_calls {
-    ($(fn $method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
-        #[async_trait]
-        impl Store for Flaky {
-            $(async fn $method(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
-                self.before(stringify!($method))?;
-                self.store.$method($($argument),*).await
-            })*
-        }
-    };
-}
-
-store_of_calls! {
-    fn create_key(key: NewKey) -> KeyRecord;
-    fn key_by_hash(hash: KeyHash) -> Option<KeyRecord>;
-    fn key(id: &KeyId) -> Option<KeyRecord>;
-    fn keys() -> Vec<KeyRecord>;
-    fn has_active_key(now: Timestamp) -> bool;
-    fn revoke_key(id: &KeyId, at: Timestamp) -> KeyRecord;
-    fn replace_key_settings(id: &KeyId, old: &KeySettings, new: &KeySettings) -> Option<KeyRecord>;
-    fn touch_keys(uses: &[(KeyId, Timestamp)]) -> ();
-    fn insert_requests(requests: &[RequestRecord]) -> ();
-    fn request(id: &str) -> Option<RequestRecord>;
-    fn requests(query: &RequestQuery) -> Vec<RequestRecord>;
-    fn catalog() -> (Vec<ModelRecord>, Vec<DeploymentRecord>);
-    fn update_catalog(update: &CatalogUpdate) -> ();
-    fn spec_changes(model: Option<&str>, since: Timestamp, limit: usize) -> Vec<SpecChange>;
-    fn observations(model: Option<&str>, from: Hour, until: Hour) -> Vec<Observation>;
-    fn record_sync(sync: &ProviderSync) -> ();
-    fn syncs() -> Vec<ProviderSync>;
-    fn try_lock(name: &str) -> Option<StoreLock>;
-    fn insert_attempts(attempts: &[AttemptRecord]) -> ();
-    fn attempts(request_ids: &[String]) -> Vec<AttemptRecord>;
-    fn answered_attempts(model: &str, since: Timestamp, limit: usize) -> Vec<AttemptRecord>;
-    fn sum_attempts(query: &SumQuery) -> Vec<OutcomeSum>;
-    fn insert_feedback(feedback: &FeedbackRecord) -> ();
-    fn feedback(query: &FeedbackQuery, limit: usize) -> Vec<FeedbackRecord>;
-    fn feedback_on(request_ids: &[String]) -> Vec<FeedbackRecord>;
-    fn sum_feedback(query: &FeedbackQuery, by_hour: bool) -> Vec<FeedbackSum>;
-    fn take(takes: &[Take]) -> Taken;
-    fn counters(counters: &[Counter]) -> Vec<u64>;
-    fn raise_counters(values: &[(Counter, u64)]) -> ();
-    fn prune(limits: &Retention) -> usize;
-    fn ping() -> ();
-    fn close() -> ();
 }
 
 fn record(id: &str, started_at: Timestamp) -> RequestRecord {

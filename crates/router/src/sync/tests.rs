@@ -1,11 +1,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use store::{Counter, Observation};
 
+use super::probe::PROBES;
 use super::*;
 use crate::accounts::counter_name;
 use crate::error::{FailureKind, ProviderError, RouterError};
+use crate::flaky_store::FlakyStore;
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::openai::{ChatRequest, CompletionRequest};
 use crate::provider::{
@@ -316,6 +320,57 @@ async fn settings_that_changed_are_news_at_a_start_also_just_after_a_look() {
     offline.pass(Pass::Start, at(1)).await.unwrap();
     assert_eq!(offered(&offline), ["x/n"]);
     assert_eq!(offline.unseen().await.unwrap(), ["x"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_offered_all_the_same_and_written_when_there_is_room() {
+    for failing in [
+        &["update_catalog", "record_sync"][..],
+        &["record_sync"],
+        &["try_lock", "update_catalog", "record_sync"],
+    ] {
+        let is_full = Arc::new(AtomicBool::new(true));
+        let is_now = Arc::clone(&is_full);
+        let flaky = FlakyStore::new(move |method| {
+            match is_now.load(Ordering::Relaxed) && failing.contains(&method) {
+                true => Err(StoreError::Full),
+                false => Ok(()),
+            }
+        });
+        let flaky = flaky.await;
+        let inner = Arc::clone(&flaky.store);
+        let store: Arc<dyn Store> = flaky;
+        let (x, y) = (Listing::new("x", &["m", "n"]), Listing::new("y", &["m"]));
+        let mut syncer = syncer(vec![hosted(&x), hosted(&y)], &store).await;
+        let error = syncer.pass(Pass::Start, at(1)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Full), "{error:?}");
+        assert_eq!(offered(&syncer), ["x/m", "y/m", "x/n"]);
+
+        // It is written again without another look; the next look sees what left.
+        syncer.pass(Pass::Due, at(1)).await.unwrap_err();
+        assert_eq!((x.state().num_lists, y.state().num_lists), (1, 1));
+        x.list(&["m"]);
+        y.state().failure = Some(FailureKind::Network);
+        syncer.pass(Pass::Due, at(2)).await.unwrap_err();
+        assert_eq!(offered(&syncer), ["x/m", "y/m"]);
+
+        is_full.store(false, Ordering::Relaxed);
+        syncer.pass(Pass::Due, at(2)).await.unwrap();
+        assert_eq!((x.state().num_lists, y.state().num_lists), (2, 2));
+        assert_eq!(offered(&syncer), ["x/m", "y/m"]);
+        let tried = |sync: ProviderSync| (sync.tried_at, sync.succeeded_at);
+        let syncs = inner.syncs().await.unwrap().into_iter().map(tried);
+        let expected = [(at(2), Some(at(2))), (at(2), Some(at(1)))];
+        assert_eq!(syncs.collect::<Vec<_>>(), expected);
+        let other = self::syncer(vec![hosted(&x), hosted(&y)], &inner).await;
+        assert_eq!(offered(&other), ["x/m", "y/m"]);
+        let changes = inner.spec_changes(Some("a/m"), at(0), 10).await.unwrap();
+        assert_eq!(
+            changes.len(),
+            3,
+            "x, y and the model appeared once: {changes:?}"
+        );
+    }
 }
 
 #[tokio::test]
