@@ -5,6 +5,7 @@
 //! the catalogue is the last one that was seen. What the store does not take is kept in memory, and
 //! written as soon as it does.
 
+mod local;
 mod look;
 mod plan;
 mod probe;
@@ -25,6 +26,7 @@ use crate::catalog::{Catalog, LocalModels, Tier};
 use crate::error::shortened;
 use crate::provider::Provider;
 use crate::recorder::now;
+use plan::is_doubted;
 
 pub use look::look;
 pub use plan::{Look, Plan, SyncSummary, plan_update};
@@ -36,8 +38,6 @@ use unwritten::Unwritten;
 const LOCK: &str = "sync";
 /// How often it is checked whether there is something to do.
 const TICK: Duration = Duration::from_secs(60);
-/// How long a provider of this machine may take to say what it runs.
-const LOCAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A provider to look at.
 #[derive(Clone)]
@@ -103,11 +103,15 @@ pub struct Syncer {
     unwritten: Unwritten,
     /// What both say.
     stored: Catalog,
+    /// The last look at each provider.
+    syncs: Vec<ProviderSync>,
     /// Whether the look of the start is done.
     has_started: bool,
     /// The newest look that [`Self::stored`] knows of.
     stored_as_of: Timestamp,
     local: Vec<LocalModels>,
+    /// What the last pass could not do.
+    problems: watch::Sender<Arc<[String]>>,
     catalog: watch::Sender<Arc<Catalog>>,
 }
 
@@ -129,9 +133,11 @@ impl Syncer {
             rows: (Vec::new(), Vec::new()),
             unwritten: Unwritten::default(),
             stored: Catalog::builtin(),
+            syncs: Vec::new(),
             has_started: false,
             stored_as_of: Timestamp(i64::MIN),
             local: Vec::new(),
+            problems: watch::Sender::new(Arc::new([])),
             catalog,
         };
         if let Err(error) = syncer.reload().await {
@@ -145,6 +151,11 @@ impl Syncer {
     /// The catalogue, now and whenever it changes.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Catalog>> {
         self.catalog.subscribe()
+    }
+
+    /// What keeps the catalogue from being up to date, `what: why`, now and whenever that changes.
+    pub fn problems(&self) -> watch::Receiver<Arc<[String]>> {
+        self.problems.subscribe()
     }
 
     /// The hosts at which nobody ever looked with these settings, so that the catalogue lacks what
@@ -179,9 +190,22 @@ impl Syncer {
     /// What the store says. The catalogue is then the last one, with what was seen; what could not be
     /// written is written by a later pass.
     pub async fn pass(&mut self, pass: Pass, now: Timestamp) -> Result<PassReport, StoreError> {
-        self.look_at_local(now).await;
+        let mut problems = self.look_at_local(now).await;
         let result = self.look_at_hosted(pass, now).await;
         self.publish();
+        problems.extend(self.unread());
+        if let Err(error) = &result {
+            problems.push(format!(
+                "catalogue: the store does not take what hosts list, which is kept in memory and \
+                 written when it does: {error}"
+            ));
+        }
+        let problems: Arc<[String]> = problems.into();
+        self.problems.send_if_modified(|known| {
+            let is_new = *known != problems;
+            *known = problems;
+            is_new
+        });
         result
     }
 
@@ -277,6 +301,28 @@ impl Syncer {
         self.targets.iter().filter(is_due).cloned().collect()
     }
 
+    /// The hosts whose last list could not be read or is doubted. Their own words are for the log:
+    /// whoever reads this need not have a key.
+    fn unread(&self) -> Vec<String> {
+        let hosted = self.targets.iter().filter(|one| one.tier == Tier::Hosted);
+        let failed = hosted.filter_map(|one| {
+            let last = last_of(&self.syncs, one)?;
+            last.error.as_ref()?;
+            let id = &last.provider;
+            Some(match is_doubted(last) {
+                true => format!(
+                    "{id}: its list of models lacks more than half of what it had, which is offered \
+                     until the next list lacks it, too; `freeway sync` reads it now"
+                ),
+                false => format!(
+                    "{id}: its list of models cannot be read, so what it listed last is offered; \
+                     the log and `freeway sync` say why"
+                ),
+            })
+        });
+        failed.collect()
+    }
+
     async fn reload(&mut self) -> Result<(), StoreError> {
         let read = self.read().await;
         self.lay_over();
@@ -284,9 +330,9 @@ impl Syncer {
     }
 
     async fn read(&mut self) -> Result<(), StoreError> {
-        let syncs = self.store.syncs().await?;
+        self.syncs = self.store.syncs().await?;
         self.rows = self.store.catalog().await?;
-        let newest = syncs.iter().map(|sync| sync.tried_at).max();
+        let newest = self.syncs.iter().map(|sync| sync.tried_at).max();
         self.stored_as_of = newest.unwrap_or(self.stored_as_of);
         Ok(())
     }
@@ -295,38 +341,7 @@ impl Syncer {
     fn lay_over(&mut self) {
         let (models, deployments) = self.unwritten.over(&self.rows);
         self.stored = Catalog::from_store(models, deployments);
-    }
-
-    /// What runs here. A provider that does not answer is taken to run what it ran: it is asked
-    /// anyway before somebody else is.
-    async fn look_at_local(&mut self, now: Timestamp) {
-        let local = self.targets.iter().filter(|one| one.tier != Tier::Hosted);
-        let looks = local.map(async |target| {
-            let models = tokio::time::timeout(LOCAL_TIMEOUT, target.provider.models());
-            (target, models.await)
-        });
-        for (target, models) in join_all(looks).await {
-            let id = &target.provider.id().0;
-            let known = self.local.iter().position(|one| one.provider == *id);
-            match models {
-                Ok(Ok(models)) => {
-                    let new = LocalModels {
-                        provider: id.clone(),
-                        tier: target.tier,
-                        since: known.map_or(now, |place| self.local[place].since),
-                        models,
-                    };
-                    match known {
-                        Some(place) => self.local[place] = new,
-                        None => self.local.push(new),
-                    }
-                }
-                Ok(Err(error)) => {
-                    tracing::debug!(provider = %id, %error, "a local provider does not answer");
-                }
-                Err(_) => tracing::debug!(provider = %id, "a local provider hangs"),
-            }
-        }
+        self.unwritten.lay_over_syncs(&mut self.syncs);
     }
 
     fn publish(&self) {

@@ -156,7 +156,14 @@ fn follow(router: &Arc<Router>, syncer: Syncer) -> Background {
     let mut catalogs = syncer.subscribe();
     // What is there already counts from the first request on.
     router.set_catalog(Arc::clone(&catalogs.borrow_and_update()));
+    let mut problems = syncer.problems();
     tasks.spawn(syncer.run());
+    let own = Arc::clone(router);
+    tasks.spawn(async move {
+        while problems.changed().await.is_ok() {
+            own.set_list_problems(Arc::clone(&problems.borrow_and_update()));
+        }
+    });
     let own = Arc::clone(router);
     tasks.spawn(async move {
         while catalogs.changed().await.is_ok() {

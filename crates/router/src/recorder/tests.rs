@@ -85,10 +85,15 @@ async fn a_store_that_does_not_recover_costs_records_and_is_counted() {
     let shared = Arc::clone(&store) as Arc<dyn Store>;
     let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
     recorder.request(record("a", now()));
+    let losses = Arc::clone(&recorder.losses);
+    assert_eq!(losses.lately(now()), None);
     drop(recorder);
     task.finish().await;
     assert_eq!(kept(store.as_ref()).await, [""; 0]);
     assert_eq!(lost(&metrics), "freeway_records_lost_total 1");
+    let why = losses.lately(now()).unwrap();
+    assert_eq!(why, StoreError::Busy.to_string());
+    assert_eq!(losses.lately(Timestamp(now().0 + TOLD_MS)), None);
 }
 
 #[tokio::test]
@@ -102,6 +107,7 @@ async fn more_records_than_may_wait_are_counted_as_lost() {
         recorder.request(record(&number.to_string(), now()));
     }
     assert_eq!(lost(&metrics), "freeway_records_lost_total 3");
+    assert!(recorder.lost_lately(now()).unwrap().contains("too slow"));
 }
 
 #[tokio::test]

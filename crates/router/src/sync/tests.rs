@@ -264,6 +264,43 @@ async fn without_a_network_the_catalogue_is_the_last_one() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_told_until_it_can() {
+    let store = memory().await;
+    let (far, here) = (Listing::new("x", &["m", "n"]), Listing::new("here", &[]));
+    let mut syncer = syncer(vec![hosted(&far), local(&here)], &store).await;
+    let problems = syncer.problems();
+    let told = || -> Vec<String> { problems.borrow().iter().cloned().collect() };
+    syncer.pass(Pass::Start, at(1)).await.unwrap();
+    assert_eq!(told(), [""; 0]);
+    far.state().failure = Some(FailureKind::Network);
+    here.state().failure = Some(FailureKind::Network);
+    syncer.pass(Pass::Due, at(2)).await.unwrap();
+    let [own, host] = &told()[..] else {
+        panic!("{:?}", told())
+    };
+    assert!(
+        own.starts_with("here: it does not say what it runs"),
+        "{own}"
+    );
+    assert!(
+        host.starts_with("x: its list of models cannot be read"),
+        "{host}"
+    );
+    // Also by a server that did not look itself.
+    let mut other = self::syncer(vec![hosted(&far)], &store).await;
+    other.pass(Pass::Due, at(2)).await.unwrap();
+    assert_eq!(other.problems().borrow()[..], [host.clone()]);
+
+    far.state().failure = None;
+    here.state().failure = None;
+    far.list(&[]);
+    syncer.pass(Pass::All, at(3)).await.unwrap();
+    assert!(told()[0].contains("lacks more than half"), "{:?}", told());
+    syncer.pass(Pass::All, at(4)).await.unwrap();
+    assert_eq!(told(), [""; 0]);
+}
+
+#[tokio::test]
 async fn every_hour_is_looked_once() {
     let store = memory().await;
     let far = Listing::new("x", &["m"]);
@@ -344,6 +381,11 @@ async fn what_cannot_be_written_is_offered_all_the_same_and_written_when_there_i
         let mut syncer = syncer(vec![hosted(&x), hosted(&y)], &store).await;
         let error = syncer.pass(Pass::Start, at(1)).await.unwrap_err();
         assert!(matches!(error, StoreError::Full), "{error:?}");
+        let told = syncer.problems().borrow()[0].clone();
+        assert!(
+            told.contains("the store does not take what hosts list"),
+            "{told}"
+        );
         assert_eq!(offered(&syncer), ["x/m", "y/m", "x/n"]);
 
         // It is written again without another look; the next look sees what left.
