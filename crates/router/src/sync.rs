@@ -239,7 +239,7 @@ impl Syncer {
             Err(error) => (None, Some(error)),
         };
         if failure.is_none() {
-            failure = self.write().await.err();
+            failure = self.write(now).await.err();
         }
         // Whoever had the lock before may have done it meanwhile.
         let mut syncs = self.store.syncs().await?;
@@ -256,17 +256,13 @@ impl Syncer {
             let seen = seen.map_err(|error| shortened(error.message));
             let seen = seen.as_ref().map_err(String::as_str);
             let source = target.provider.list_source();
-            if seen.is_ok() {
-                self.unwritten.forget(id);
-                self.lay_over();
-            }
             let plan = plan_update(id, &source, &self.stored, before, seen, now);
             log(id, &plan.summary);
             self.unwritten.keep(plan.update, plan.sync);
             report.providers.push((id.clone(), plan.summary));
             // The next provider may have the same models. A store that failed once is given a rest.
             match failure {
-                None => failure = self.write().await.err(),
+                None => failure = self.write(now).await.err(),
                 Some(_) => self.lay_over(),
             }
         }
@@ -280,8 +276,8 @@ impl Syncer {
     }
 
     /// Writes what is unwritten, and reads what there is then.
-    async fn write(&mut self) -> Result<(), StoreError> {
-        let written = self.unwritten.write(&*self.store).await;
+    async fn write(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let written = self.unwritten.write(&*self.store, now).await;
         let read = self.reload().await;
         written.and(read)
     }

@@ -416,6 +416,35 @@ async fn what_cannot_be_written_is_offered_all_the_same_and_written_when_there_i
 }
 
 #[tokio::test]
+async fn of_what_is_unwritten_a_later_look_of_another_server_counts_and_one_of_the_future_does_not()
+{
+    for (other_at, expected) in [(at(3), "x/o"), (at(99), "x/n")] {
+        let is_full = Arc::new(AtomicBool::new(true));
+        let is_now = Arc::clone(&is_full);
+        let flaky = FlakyStore::new(move |method| {
+            match is_now.load(Ordering::Relaxed) && method == "update_catalog" {
+                true => Err(StoreError::Full),
+                false => Ok(()),
+            }
+        });
+        let flaky = flaky.await;
+        let inner = Arc::clone(&flaky.store);
+        let store: Arc<dyn Store> = flaky;
+        let (far, other) = (Listing::new("x", &["n"]), Listing::new("x", &["o"]));
+        let mut first = syncer(vec![hosted(&far)], &store).await;
+        first.pass(Pass::All, at(2)).await.unwrap_err();
+        let mut second = syncer(vec![hosted(&other)], &inner).await;
+        second.pass(Pass::All, other_at).await.unwrap();
+        is_full.store(false, Ordering::Relaxed);
+        first.pass(Pass::Due, Timestamp(at(3).0 + 1)).await.unwrap();
+        assert!(
+            offered(&first).contains(&expected.to_owned()),
+            "{other_at:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn of_several_servers_one_looks_and_the_others_read_what_it_wrote() {
     let store = memory().await;
     let (one, other) = (Listing::new("x", &["m"]), Listing::new("x", &["m"]));
