@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
@@ -12,6 +13,7 @@ use router::sync::Syncer;
 use router::{Answer, Caller, Router, RouterError, request_id};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use crate::args::RouteArgs;
 use crate::commands::chat::printer::Style;
@@ -23,6 +25,10 @@ use answer::Shower;
 
 mod answer;
 mod explained;
+
+/// How long hosts may take to say what is left of their quotas before it is explained who would be
+/// asked.
+const QUOTA_PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) fn run(args: RouteArgs) -> anyhow::Result<ExitCode> {
     let mut config = wiring::config(args.settings.file(), &args.settings.store)?;
@@ -94,6 +100,16 @@ async fn routed(
              `freeway sync` does)",
             unseen.join(", ")
         )));
+    }
+    if args.explain {
+        // What a host counts for itself is in no store. One that hangs is explained without.
+        let asked = timeout(QUOTA_PATIENCE, router.accounts().ask()).await;
+        if asked.is_err() {
+            note(
+                "(not every host said in time what is left of its quota; of those it is what the store \
+                 knows)",
+            );
+        }
     }
     let result = match args.explain {
         true => explain(args, &router, request).map(|()| ExitCode::SUCCESS),
