@@ -8,25 +8,21 @@ use super::*;
 use crate::flaky_store::FlakyStore;
 
 /// A store whose writes of records fail a number of times.
-struct Flaky;
-
-impl Flaky {
-    async fn new(failures: usize) -> Arc<FlakyStore> {
-        let failures = AtomicUsize::new(failures);
-        let is_over = move || {
-            let count = |left: usize| left.checked_sub(1);
-            let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-            failures.fetch_update(set, fetch, count).is_err()
-        };
-        FlakyStore::new(move |method| {
-            let is_write = ["touch_keys", "insert_requests", "insert_attempts"].contains(&method);
-            match !is_write || is_over() {
-                true => Ok(()),
-                false => Err(StoreError::Busy),
-            }
-        })
-        .await
-    }
+async fn flaky(failures: usize) -> Arc<FlakyStore> {
+    let failures = AtomicUsize::new(failures);
+    let is_over = move || {
+        let count = |left: usize| left.checked_sub(1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        failures.fetch_update(set, fetch, count).is_err()
+    };
+    FlakyStore::new(move |method| {
+        let is_write = ["touch_keys", "insert_requests", "insert_attempts"].contains(&method);
+        match !is_write || is_over() {
+            true => Ok(()),
+            false => Err(StoreError::Busy),
+        }
+    })
+    .await
 }
 
 fn record(id: &str, started_at: Timestamp) -> RequestRecord {
@@ -67,7 +63,7 @@ fn lost(metrics: &Metrics) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_recovers_loses_nothing() {
-    let store = Flaky::new(MAX_ATTEMPTS as usize - 1).await;
+    let store = flaky(MAX_ATTEMPTS as usize - 1).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
     let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
@@ -80,7 +76,7 @@ async fn a_store_that_recovers_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_does_not_recover_costs_records_and_is_counted() {
-    let store = Flaky::new(MAX_ATTEMPTS as usize).await;
+    let store = flaky(MAX_ATTEMPTS as usize).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
     let (recorder, task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
@@ -98,7 +94,7 @@ async fn a_store_that_does_not_recover_costs_records_and_is_counted() {
 
 #[tokio::test]
 async fn more_records_than_may_wait_are_counted_as_lost() {
-    let store = Flaky::new(0).await;
+    let store = flaky(0).await;
     let metrics = Arc::new(Metrics::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
     let (recorder, _task) = Recorder::spawn(shared, Arc::clone(&metrics), KeepDays::default());
@@ -113,7 +109,7 @@ async fn more_records_than_may_wait_are_counted_as_lost() {
 #[tokio::test]
 async fn old_requests_are_forgotten() {
     const DAY_MS: i64 = 24 * 3600 * 1000;
-    let store = Flaky::new(0).await;
+    let store = flaky(0).await;
     let old = record("old", Timestamp(now().0 - 8 * DAY_MS));
     let recent = record("recent", Timestamp(now().0 - 6 * DAY_MS));
     store.insert_requests(&[old, recent]).await.unwrap();
