@@ -305,6 +305,20 @@ impl RoutingSection {
 }
 
 impl ServerSection {
+    /// The origins of pages that may ask, as browsers write them.
+    fn origins(&self) -> anyhow::Result<Vec<String>> {
+        for origin in &self.allowed_origins {
+            if origin != "*" && origin != "null" && !is_origin(origin) {
+                bail!(UsageError(format!(
+                    "[server] allowed_origins: {origin:?} is no origin as browsers send it; write \
+                     scheme and host, as \"https://app.example\" or \"http://localhost:3000\", in \
+                     small letters and without a path, or \"*\" for all"
+                )));
+            }
+        }
+        Ok(self.allowed_origins.clone())
+    }
+
     /// The limits as the server takes them.
     pub(crate) fn limits(&self) -> anyhow::Result<ServerConfig> {
         let positive = |name: &str, value: u32| match value {
@@ -321,12 +335,31 @@ impl ServerSection {
             write_timeout: seconds("write_timeout_s", self.write_timeout_s)?,
             keep_alive: seconds("keep_alive_s", self.keep_alive_s)?,
             key_cache: Duration::from_secs(self.key_cache_s.into()),
-            allowed_origins: self.allowed_origins.clone(),
+            allowed_origins: self.origins()?,
             hosted_providers: Vec::new(),
             drain_delay: Duration::from_secs(self.drain_delay_s.into()),
             drain_timeout: Duration::from_secs(self.drain_timeout_s.into()),
         })
     }
+}
+
+/// Whether a browser would send this as the origin of a page: the usual port is left out.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else {
+        return false;
+    };
+    let usual_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    let is_of = |part: &str, others: &[char]| {
+        let is_one = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || others.contains(&c);
+        !part.is_empty() && part.chars().all(is_one)
+    };
+    is_of(scheme, &['+', '-', '.'])
+        && is_of(authority, &['-', '.', '_', ':', '[', ']'])
+        && (usual_port.is_empty() || !authority.ends_with(usual_port))
 }
 
 #[cfg(test)]
@@ -358,6 +391,43 @@ mod tests {
     fn the_limits_of_the_server_have_the_same_defaults() {
         let limits = ServerSection::default().limits().unwrap();
         assert_eq!(limits, ServerConfig::default());
+    }
+
+    #[test]
+    fn origins_are_taken_as_browsers_send_them_and_not_otherwise() {
+        let with = |origin: &str| ServerSection {
+            allowed_origins: vec![origin.to_owned()],
+            ..ServerSection::default()
+        };
+        for good in [
+            "*",
+            "null",
+            "https://app.example",
+            "http://localhost:3000",
+            "http://[::1]:3000",
+            "chrome-extension://abcdef",
+        ] {
+            assert_eq!(with(good).limits().unwrap().allowed_origins, [good]);
+        }
+        for bad in [
+            "",
+            "app.example",
+            "https://",
+            "://app.example",
+            "https://app.example/",
+            "https://App.example",
+            "https://app.example:443",
+            "https://a@app.example",
+            "https://*.example",
+        ] {
+            let error = with(bad).limits().unwrap_err();
+            assert!(error.is::<UsageError>());
+            let text = error.to_string();
+            assert!(
+                text.contains("allowed_origins") && text.contains(bad),
+                "{text}"
+            );
+        }
     }
 
     #[test]

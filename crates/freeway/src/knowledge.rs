@@ -87,16 +87,17 @@ impl<'a> Knowledge<'a> {
         availability(model, history, self.now, NUM_DAYS)
     }
 
-    /// How long answers of hosts took within a window.
+    /// How long answers of hosts took within a window; of a model that no host ever had, those of
+    /// whoever ran it.
     pub(crate) async fn times(&self, model: &Model, window: Window) -> Result<Times, StoreError> {
         let since = window.since(self.now).unwrap_or_default();
         let attempts = self.store.answered_attempts(&model.id.0, since, MAX_ROWS);
         let attempts = attempts.await?;
-        let is_hosted = |one: &&store::AttemptRecord| {
+        let is_meant = |one: &&store::AttemptRecord| {
             let mut all = model.deployments.iter();
-            all.any(|other| other.key == one.deployment)
+            model.deployments.is_empty() || all.any(|other| other.key == one.deployment)
         };
-        Ok(Times::of(attempts.iter().filter(is_hosted)))
+        Ok(Times::of(attempts.iter().filter(is_meant)))
     }
 
     /// How a specification changed, the newest first.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use router::AUTO;
 use router::catalog::Tier;
 use router::config::{FreeRule, ListedModel, ModelList, ProviderConfig, Secret};
 use router::presets::{PRESETS, Preset, preset};
@@ -12,8 +13,8 @@ use router::provider::Provider;
 use router::provider::upstream::UpstreamProvider;
 use router::sync::SyncTarget;
 
-use crate::UsageError;
-use crate::config::{Config, ProviderSection};
+use crate::config::{Config, ProviderModel, ProviderSection};
+use crate::{UsageError, table};
 
 /// The most providers.
 const MAX_PROVIDERS: usize = 100;
@@ -155,6 +156,9 @@ fn row(
             .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         row.headers.push((name.clone(), value.clone()));
     }
+    for model in &section.models {
+        check_model(model, &section.models).map_err(&fault)?;
+    }
     if !section.models.is_empty() {
         let models = section.models.iter().map(|model| ListedModel {
             name: model.name.clone(),
@@ -167,17 +171,35 @@ fn row(
         row.free = FreeRule::Named(section.free_models.clone());
     }
     let limits = &mut row.limits;
-    for (limit, set) in [
-        (&mut limits.requests_per_minute, section.requests_per_minute),
-        (&mut limits.requests_per_day, section.requests_per_day),
-        (&mut limits.tokens_per_minute, section.tokens_per_minute),
-        (&mut limits.tokens_per_day, section.tokens_per_day),
+    for (name, limit, set) in [
+        (
+            "requests_per_minute",
+            &mut limits.requests_per_minute,
+            section.requests_per_minute,
+        ),
+        (
+            "requests_per_day",
+            &mut limits.requests_per_day,
+            section.requests_per_day,
+        ),
+        (
+            "tokens_per_minute",
+            &mut limits.tokens_per_minute,
+            section.tokens_per_minute,
+        ),
+        (
+            "tokens_per_day",
+            &mut limits.tokens_per_day,
+            section.tokens_per_day,
+        ),
     ] {
-        // 0 lifts the limit that is known.
-        *limit = match set {
-            Some(0) => None,
-            set => set.or(*limit),
-        };
+        if set == Some(0) {
+            return Err(fault(format!(
+                "{name} = 0 would let nothing through; leave it out for the limit that is known, \
+                 give a large number for none, or set disabled = true to ask nothing of it"
+            )));
+        }
+        *limit = set.or(*limit);
     }
     if let Some(most) = section.max_connections {
         row.bounds.max_connections = (most as usize).max(1);
@@ -220,6 +242,29 @@ fn row(
     // Hosts of others are told nothing that they need not know.
     row.sends_trace = section.sends_trace.unwrap_or(is_own);
     Ok((tier_of(is_own), row))
+}
+
+/// What is wrong with a model of a list of the settings.
+fn check_model(model: &ProviderModel, all: &[ProviderModel]) -> Result<(), String> {
+    let ProviderModel { name, id } = model;
+    for (what, text) in [("name", name), ("id", id)] {
+        if text.trim().is_empty() || *text != table::printable(text) {
+            return Err(format!(
+                "models: {what} = {text:?}: give a name without characters that nobody sees"
+            ));
+        }
+        if text.eq_ignore_ascii_case(AUTO) {
+            return Err(format!(
+                "models: {what} = {text:?}: that name leaves the choice to the router; give another"
+            ));
+        }
+    }
+    match all.iter().filter(|one| one.name == *name).count() {
+        1 => Ok(()),
+        _ => Err(format!(
+            "models: name = {name:?} is there twice; a model of the host goes by one id"
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -268,12 +313,12 @@ mod tests {
     #[test]
     fn what_is_set_wins_over_what_is_known() {
         let text = "[[provider]]\nid = \"openrouter\"\nrequests_per_day = 1000\n\
-                    requests_per_minute = 0\nidle_timeout_s = 0.5\ntrains_on_prompts = true\n\
+                    requests_per_minute = 1000000\nidle_timeout_s = 0.5\ntrains_on_prompts = true\n\
                     headers = { X-OpenRouter-Title = \"mine\" }";
         let rows = read(text, &[("OPENROUTER_API_KEY", "k")]).unwrap();
         let row = &rows[0].1;
         assert_eq!(row.limits.requests_per_day, Some(1000));
-        assert_eq!(row.limits.requests_per_minute, None);
+        assert_eq!(row.limits.requests_per_minute, Some(1_000_000));
         assert_eq!(row.timeouts.idle, Duration::from_millis(500));
         assert_eq!(row.trains_on_prompts, Some(true));
         assert_eq!(row.headers.len(), 1);
@@ -298,6 +343,41 @@ mod tests {
     }
 
     #[test]
+    fn a_base_url_that_cannot_work_is_refused_without_its_password() {
+        let targets = |url: &str| {
+            let text = format!("[[provider]]\nid = \"mine\"\nbase_url = {url:?}");
+            let config: Config = toml::from_str(&text).unwrap();
+            targets(&config, &|_| None).map(|targets| targets.len())
+        };
+        for good in [
+            "https://llm.example/v1",
+            "http://10.0.0.5:8000",
+            "https://azure.example/models?api-version=2024-05-01",
+        ] {
+            assert_eq!(targets(good).unwrap(), 1, "{good}");
+        }
+        for (url, words) in [
+            ("llm.example/v1", "as https://host/v1"),
+            ("ftp://llm.example/v1", "must begin with https://"),
+            ("https://llm.example/v1#a", "must have no #"),
+            ("https://llm.example/v1/chat/completions", "must end before"),
+            ("https://llm.example/v1/completions/", "must end before"),
+            ("http://user:sesame@llm.example/v1", "no name of a user"),
+            ("http://user:ses?ame@llm.example/v1", "as https://host/v1"),
+            ("http://user:sesame@llm example/v1", "is no URL"),
+            ("user:sesame@llm.example/v1", "as https://host/v1"),
+            ("llm.example/v1?key=sesame", "as https://host/v1"),
+        ] {
+            let error = targets(url).unwrap_err();
+            assert!(error.is::<UsageError>());
+            let text = error.to_string();
+            assert!(text.contains("mine: base_url"), "{text}");
+            assert!(text.contains(words), "{url}: {text}");
+            assert!(!text.contains("ses"), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_the_provider_and_without_its_key() {
         for (text, words) in [
             ("id = \"x\"", "needs a base_url"),
@@ -309,6 +389,27 @@ mod tests {
             (
                 "id = \"x\"\nbase_url = \"http://a\"\nkey_variable = \"NO\"",
                 "NO with its key",
+            ),
+            (
+                "id = \"ollama\"\nrequests_per_minute = 0",
+                "ollama: requests_per_minute = 0 would let nothing through",
+            ),
+            (
+                "id = \"ollama\"\nmodels = [{ name = \"m\", id = \"Auto\" }]",
+                "models: id = \"Auto\": that name leaves",
+            ),
+            (
+                "id = \"ollama\"\nmodels = [{ name = \"\", id = \"a\" }]",
+                "models: name = \"\": give",
+            ),
+            (
+                "id = \"ollama\"\nmodels = [{ name = \"m\", id = \"a\\u202eb\" }]",
+                "models: id = \"a\\u{202e}b\": give",
+            ),
+            (
+                "id = \"ollama\"\nmodels = [{ name = \"m\", id = \"a\" }, \
+                 { name = \"m\", id = \"b\" }]",
+                "models: name = \"m\" is there twice",
             ),
             (
                 "id = \"ollama\"\nidle_timeout_s = 0",

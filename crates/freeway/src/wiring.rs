@@ -11,6 +11,7 @@ use router::sync::{SyncTarget, Syncer};
 use router::{Accounts, Metrics, Router, RouterConfig};
 use store::Store;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::StoreArgs;
 use crate::config::{Config, LogFormat, LogSection};
@@ -44,12 +45,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 
 /// Starts the log, on standard error.
 pub(crate) fn start_log(config: &LogSection) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.level).map_err(|error| {
-        UsageError(format!(
-            "the log level {:?} means nothing ({error}); use error, warn, info, debug or trace",
-            config.level
-        ))
-    })?;
+    let filter = log_filter(&config.level)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -59,6 +55,23 @@ pub(crate) fn start_log(config: &LogSection) -> anyhow::Result<()> {
         LogFormat::Json => log.json().try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
+}
+
+/// What is logged. A word alone is a level: as the name of a part it would silence all others.
+fn log_filter(level: &str) -> Result<EnvFilter, UsageError> {
+    let wrong = |why: &str| {
+        UsageError(format!(
+            "the log level {level:?} means nothing ({why}); use off, error, warn, info, debug or \
+             trace, also by part as in \"info,engine=debug\""
+        ))
+    };
+    for part in level.split(',').map(str::trim) {
+        let is_level = !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+        if !is_level && !part.contains(['=', '[', ']', '{', '}']) {
+            return Err(wrong(&format!("{part:?} is no level")));
+        }
+    }
+    EnvFilter::try_new(level).map_err(|error| wrong(&error.to_string()))
 }
 
 /// A router over these targets, and the tasks that write down what becomes of requests and export their
@@ -119,5 +132,38 @@ impl Records {
             }
         };
         futures_util::future::join(recorded, exported).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_taken_and_a_word_that_is_none_is_not() {
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "info,engine=debug",
+            "warn,router::sync=trace",
+            "error,[request{id=\"a\"}]=debug",
+        ] {
+            log_filter(good).unwrap_or_else(|error| panic!("{good}: {error}"));
+        }
+        for bad in [
+            "",
+            "wran",
+            "engine",
+            "info,wran",
+            "info,",
+            "info,engine=wran",
+        ] {
+            let error = log_filter(bad).unwrap_err().to_string();
+            assert!(
+                error.contains("off, error, warn, info, debug or trace"),
+                "{error}"
+            );
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::provider::{AccountLimits, QuotaWindow};
+use sha2::{Digest, Sha256};
+
+use crate::provider::{AccountLimits, ListSource, QuotaWindow};
 
 /// A provider that is asked over HTTP.
 #[derive(Clone, Debug, PartialEq)]
@@ -237,6 +239,25 @@ impl ProviderConfig {
             bounds: Bounds::default(),
         }
     }
+
+    /// Where it is learned what the provider offers. Of the key it only matters whether there is one.
+    pub(crate) fn list_source(&self) -> ListSource {
+        let Self {
+            base_url,
+            api_key,
+            list,
+            free,
+            trains_on_prompts,
+            ..
+        } = self;
+        let has_key = api_key.is_some();
+        let deciding = format!("{:?}", (base_url, has_key, list, free, trains_on_prompts));
+        let digest = Sha256::digest(deciding);
+        ListSource {
+            is_fixed: matches!(list, ModelList::Fixed(_)),
+            settings: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -250,5 +271,44 @@ mod tests {
         let shown = format!("{config:?} {config:#?}");
         assert!(!shown.contains("very-secret"), "{shown}");
         assert!(shown.contains("Secret(…)"), "{shown}");
+    }
+
+    #[test]
+    fn the_fingerprint_of_a_list_changes_with_what_decides_it_and_with_nothing_else() {
+        let row = || ProviderConfig::new("x", "http://127.0.0.1:1/v1");
+        let changed = |change: fn(&mut ProviderConfig)| {
+            let mut config = row();
+            change(&mut config);
+            config.list_source()
+        };
+        let plain = row().list_source();
+        assert!(!plain.is_fixed);
+        let key = changed(|row| row.api_key = Some(Secret::new("a")));
+        assert_eq!(key, changed(|row| row.api_key = Some(Secret::new("b"))));
+        let models = |id: &str| {
+            let model = ListedModel {
+                name: "n".to_owned(),
+                id: id.to_owned(),
+            };
+            ModelList::Fixed(vec![model])
+        };
+        let mut config = row();
+        config.list = models("a/b");
+        let fixed = config.list_source();
+        config.list = models("a/c");
+        assert!(fixed.is_fixed);
+        let all = [
+            plain.clone(),
+            key,
+            fixed,
+            config.list_source(),
+            changed(|row| row.base_url.push('2')),
+            changed(|row| row.free = FreeRule::Named(vec!["n".to_owned()])),
+            changed(|row| row.trains_on_prompts = Some(true)),
+        ];
+        let different: std::collections::BTreeSet<_> =
+            all.iter().map(|one| &one.settings).collect();
+        assert_eq!(different.len(), all.len(), "{all:#?}");
+        assert_eq!(changed(|row| row.sends_trace = true), plain);
     }
 }

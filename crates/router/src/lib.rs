@@ -23,6 +23,8 @@ mod caller_quota;
 pub mod catalog;
 pub mod config;
 mod error;
+#[cfg(test)]
+mod flaky_store;
 pub mod flr;
 pub mod health;
 mod metrics;

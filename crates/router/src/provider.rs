@@ -38,6 +38,11 @@ pub trait Provider: Send + Sync {
     /// What it offers for nothing now.
     async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError>;
 
+    /// Where that is learned.
+    fn list_source(&self) -> ListSource {
+        ListSource::default()
+    }
+
     /// What it says of the health of a model, by its own name for it; `None` if it says nothing.
     async fn endpoint_status(&self, model: &str) -> Result<Option<EndpointStatus>, ProviderError> {
         let _ = model;
@@ -93,6 +98,16 @@ pub trait Provider: Send + Sync {
 
     /// Requests that run and wait now, and the most there may be, where that is known.
     fn load(&self) -> Option<Load>;
+}
+
+/// Where it is learned what a provider offers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListSource {
+    /// Whether it stands in the settings: nobody is asked, and it is right as it is.
+    pub is_fixed: bool,
+    /// A fingerprint of the settings that decide what is offered, without any secret; empty: there
+    /// are none.
+    pub settings: String,
 }
 
 /// What a provider says of the health of a model.

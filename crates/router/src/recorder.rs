@@ -6,7 +6,7 @@
 //! deleted every hour.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use store::{AttemptRecord, KeyId, RequestRecord, Retention, Store, StoreError, Take, Timestamp};
@@ -27,6 +27,8 @@ const GATHERING: Duration = Duration::from_millis(200);
 /// Attempts to write a batch, and the pause after the first failure.
 const MAX_ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How long it is told that records were lost.
+const TOLD_MS: i64 = 5 * 60_000;
 /// How often old records are deleted.
 const CLEANING_INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -97,7 +99,27 @@ enum Entry {
 pub struct Recorder {
     entries: Sender<Entry>,
     unwritten: Unwritten,
+    losses: Arc<Losses>,
+}
+
+/// The records that were lost.
+struct Losses {
     metrics: Arc<Metrics>,
+    /// When some were, and why.
+    last: Mutex<Option<(Timestamp, String)>>,
+}
+
+impl Losses {
+    fn lately(&self, now: Timestamp) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, why) = last.as_ref()?;
+        (now.0.saturating_sub(at.0) < TOLD_MS).then(|| why.clone())
+    }
+
+    fn note(&self, count: usize, why: impl Into<String>) {
+        self.metrics.records_lost(count);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now(), why.into()));
+    }
 }
 
 /// The task that writes. Wait for it after the last [`Recorder`] is gone, and nothing is lost.
@@ -121,19 +143,28 @@ impl Recorder {
     ) -> (Self, RecorderTask) {
         let (entries, receiver) = mpsc::channel(MAX_WAITING);
         let unwritten = Unwritten::default();
+        let losses = Arc::new(Losses {
+            metrics,
+            last: Mutex::default(),
+        });
         let writer = Writer {
             store,
             unwritten: unwritten.clone(),
-            metrics: Arc::clone(&metrics),
+            losses: Arc::clone(&losses),
             keep,
         };
         let task = tokio::spawn(writer.run(receiver));
         let recorder = Self {
             entries,
             unwritten,
-            metrics,
+            losses,
         };
         (recorder, RecorderTask(task))
+    }
+
+    /// Why records were lost within the last minutes, if some were.
+    pub(crate) fn lost_lately(&self, now: Timestamp) -> Option<String> {
+        self.losses.lately(now)
     }
 
     /// Records a request.
@@ -168,7 +199,7 @@ impl Recorder {
 
     fn send(&self, entry: Entry) {
         if self.entries.try_send(entry).is_err() {
-            self.metrics.records_lost(1);
+            self.losses.note(1, "the store is too slow for them");
         }
     }
 }
@@ -176,7 +207,7 @@ impl Recorder {
 struct Writer {
     store: Arc<dyn Store>,
     unwritten: Unwritten,
-    metrics: Arc<Metrics>,
+    losses: Arc<Losses>,
     keep: KeepDays,
 }
 
@@ -245,7 +276,7 @@ impl Writer {
     fn note(&self, result: Result<(), StoreError>, count: usize) {
         if let Err(error) = result {
             tracing::error!(%error, count, "records could not be written");
-            self.metrics.records_lost(count);
+            self.losses.note(count, error.to_string());
         }
     }
 

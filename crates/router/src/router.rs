@@ -114,6 +114,7 @@ pub struct Router {
     recorder: Recorder,
     metrics: Arc<Metrics>,
     tracer: Option<Tracer>,
+    list_problems: RwLock<Arc<[String]>>,
 }
 
 impl Router {
@@ -137,6 +138,7 @@ impl Router {
             recorder,
             metrics,
             tracer: None,
+            list_problems: RwLock::new(Arc::new([])),
         }
     }
 
@@ -157,6 +159,12 @@ impl Router {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         let table = Arc::new(Table::new(catalog, &self.accounts, &mut health));
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+    }
+
+    /// What keeps the catalogue from being up to date, for [`Router::degraded`].
+    pub fn set_list_problems(&self, problems: Arc<[String]>) {
+        let known = self.list_problems.write();
+        *known.unwrap_or_else(PoisonError::into_inner) = problems;
     }
 
     /// The catalogue in use.
@@ -211,7 +219,8 @@ impl Router {
         })
     }
 
-    /// What does not answer at present, `provider/name: why`, though the rest does.
+    /// What does not work at present though the rest does, `what: why`: deployments and accounts that
+    /// do not answer, lists that cannot be read, records that are lost.
     pub fn degraded(&self) -> Vec<String> {
         let now = now();
         let mut told = Vec::new();
@@ -233,7 +242,16 @@ impl Router {
             }
         }
         told.sort();
-        told
+        let lost = self.recorder.lost_lately(now).map(|why| {
+            format!(
+                "records: requests are answered but missing in the log and the statistics: {why}"
+            )
+        });
+        let lists = self.list_problems.read();
+        let lists = lists.unwrap_or_else(PoisonError::into_inner);
+        // First: what concerns all.
+        let concerning_all = lost.into_iter().chain(lists.iter().cloned());
+        concerning_all.chain(told).collect()
     }
 
     /// Fills in how those did within the last day of whom nothing is known in memory: after a start,

@@ -2,20 +2,22 @@
 //!
 //! Of several servers that share a database one looks and writes, and the others read what it wrote.
 //! What runs on this machine is looked at every minute and kept in memory only. Without a network
-//! the catalogue is the last one that was seen.
+//! the catalogue is the last one that was seen. What the store does not take is kept in memory, and
+//! written as soon as it does.
 
+mod local;
 mod look;
 mod plan;
 mod probe;
 mod schedule;
+mod unwritten;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use store::{
-    CatalogUpdate, Counter, DeploymentKey, Hour, Observation, ProviderSync, Resolution, Store,
-    StoreError, SumQuery, Take, Taken, Timestamp,
+    DeploymentKey, DeploymentRecord, Hour, ModelRecord, ProviderSync, Store, StoreError, Timestamp,
 };
 use tokio::sync::watch;
 
@@ -24,22 +26,18 @@ use crate::catalog::{Catalog, LocalModels, Tier};
 use crate::error::shortened;
 use crate::provider::Provider;
 use crate::recorder::now;
+use plan::is_doubted;
 
 pub use look::look;
 pub use plan::{Look, Plan, SyncSummary, plan_update};
 pub use probe::choose_probes;
 pub use schedule::is_due;
+use unwritten::Unwritten;
 
 /// The lock of the server that looks.
 const LOCK: &str = "sync";
 /// How often it is checked whether there is something to do.
 const TICK: Duration = Duration::from_secs(60);
-/// How long a provider of this machine may take to say what it runs.
-const LOCAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// Hours of which it matters when a deployment was last heard of.
-const PROBED_HOURS: i64 = 48;
-/// The counter of probes.
-const PROBES: &str = "probes";
 
 /// A provider to look at.
 #[derive(Clone)]
@@ -76,7 +74,7 @@ impl Default for SyncConfig {
 pub enum Pass {
     /// All of them.
     All,
-    /// Those that nobody looked at just now.
+    /// Those that nobody looked at just now with the settings that are now.
     Start,
     /// Those whose time has come.
     Due,
@@ -99,11 +97,21 @@ pub struct Syncer {
     accounts: Accounts,
     store: Arc<dyn Store>,
     config: SyncConfig,
-    /// What the store has.
+    /// The rows of the store, as they were last read.
+    rows: (Vec<ModelRecord>, Vec<DeploymentRecord>),
+    /// What was seen and could not be written yet.
+    unwritten: Unwritten,
+    /// What both say.
     stored: Catalog,
+    /// The last look at each provider.
+    syncs: Vec<ProviderSync>,
+    /// Whether the look of the start is done.
+    has_started: bool,
     /// The newest look that [`Self::stored`] knows of.
     stored_as_of: Timestamp,
     local: Vec<LocalModels>,
+    /// What the last pass could not do.
+    problems: watch::Sender<Arc<[String]>>,
     catalog: watch::Sender<Arc<Catalog>>,
 }
 
@@ -122,9 +130,14 @@ impl Syncer {
             accounts,
             store,
             config,
+            rows: (Vec::new(), Vec::new()),
+            unwritten: Unwritten::default(),
             stored: Catalog::builtin(),
+            syncs: Vec::new(),
+            has_started: false,
             stored_as_of: Timestamp(i64::MIN),
             local: Vec::new(),
+            problems: watch::Sender::new(Arc::new([])),
             catalog,
         };
         if let Err(error) = syncer.reload().await {
@@ -140,25 +153,33 @@ impl Syncer {
         self.catalog.subscribe()
     }
 
-    /// Whether there is a host that nobody ever looked at, so that the catalogue lacks what it has.
+    /// What keeps the catalogue from being up to date, `what: why`, now and whenever that changes.
+    pub fn problems(&self) -> watch::Receiver<Arc<[String]>> {
+        self.problems.subscribe()
+    }
+
+    /// The hosts at which nobody ever looked with these settings, so that the catalogue lacks what
+    /// they have.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn has_unseen(&self) -> Result<bool, StoreError> {
+    pub async fn unseen(&self) -> Result<Vec<String>, StoreError> {
         let syncs = self.store.syncs().await?;
-        let is_seen = |id: &str| syncs.iter().any(|sync| sync.provider == id);
-        let mut hosted = self.targets.iter().filter(|one| one.tier == Tier::Hosted);
-        Ok(hosted.any(|one| !is_seen(&one.provider.id().0)))
+        let hosted = self.targets.iter().filter(|one| one.tier == Tier::Hosted);
+        let unseen = hosted.filter(|one| is_news(one, last_of(&syncs, one)));
+        Ok(unseen.map(|one| one.provider.id().0.clone()).collect())
     }
 
     /// Keeps looking, for ever.
     pub async fn run(mut self) {
-        let mut pass = Pass::Start;
         loop {
+            let pass = match self.has_started {
+                true => Pass::Due,
+                false => Pass::Start,
+            };
             if let Err(error) = self.pass(pass, now()).await {
                 tracing::warn!(%error, "the catalogue is not brought up to date");
             }
-            pass = Pass::Due;
             tokio::time::sleep(TICK.min(self.config.interval)).await;
         }
     }
@@ -166,11 +187,25 @@ impl Syncer {
     /// Looks at the providers whose turn it is.
     ///
     /// # Errors
-    /// What the store says. The catalogue is then the last one.
+    /// What the store says. The catalogue is then the last one, with what was seen; what could not be
+    /// written is written by a later pass.
     pub async fn pass(&mut self, pass: Pass, now: Timestamp) -> Result<PassReport, StoreError> {
-        self.look_at_local(now).await;
+        let mut problems = self.look_at_local(now).await;
         let result = self.look_at_hosted(pass, now).await;
         self.publish();
+        problems.extend(self.unread());
+        if let Err(error) = &result {
+            problems.push(format!(
+                "catalogue: the store does not take what hosts list, which is kept in memory and \
+                 written when it does: {error}"
+            ));
+        }
+        let problems: Arc<[String]> = problems.into();
+        self.problems.send_if_modified(|known| {
+            let is_new = *known != problems;
+            *known = problems;
+            is_new
+        });
         result
     }
 
@@ -179,102 +214,130 @@ impl Syncer {
         pass: Pass,
         now: Timestamp,
     ) -> Result<PassReport, StoreError> {
-        let syncs = self.store.syncs().await?;
+        let mut syncs = self.store.syncs().await?;
+        let newest = syncs.iter().map(|sync| sync.tried_at).max();
+        self.unwritten.lay_over_syncs(&mut syncs);
         let due = self.due(pass, &syncs, now);
-        if due.is_empty() {
+        if due.is_empty() && self.unwritten.is_empty() {
+            self.has_started = true;
             // Others may have looked.
-            let newest = syncs.iter().map(|sync| sync.tried_at).max();
             if newest.is_some_and(|newest| newest > self.stored_as_of) {
                 self.reload().await?;
             }
             return Ok(PassReport::default());
         }
-        let Some(_lock) = self.store.try_lock(LOCK).await? else {
-            self.reload().await?;
-            return Ok(PassReport {
-                is_left_to_another: true,
-                ..PassReport::default()
-            });
+        let (_lock, mut failure) = match self.store.try_lock(LOCK).await {
+            Ok(Some(lock)) => (Some(lock), None),
+            Ok(None) => {
+                self.reload().await?;
+                return Ok(PassReport {
+                    is_left_to_another: true,
+                    ..PassReport::default()
+                });
+            }
+            // What is seen is good for this server all the same.
+            Err(error) => (None, Some(error)),
         };
+        if failure.is_none() {
+            failure = self.write(now).await.err();
+        }
         // Whoever had the lock before may have done it meanwhile.
-        let syncs = self.store.syncs().await?;
+        let mut syncs = self.store.syncs().await?;
+        self.unwritten.lay_over_syncs(&mut syncs);
         let due = self.due(pass, &syncs, now);
-        self.reload().await?;
         let hour = Hour::of(now);
         let looks = due.iter().map(|target| look(&*target.provider, hour));
         let looks = join_all(looks).await;
+        self.has_started = true;
         let mut report = PassReport::default();
         for (target, seen) in due.iter().zip(looks) {
             let id = &target.provider.id().0;
-            let before = syncs.iter().find(|sync| sync.provider == *id);
+            let before = last_of(&syncs, target);
             let seen = seen.map_err(|error| shortened(error.message));
             let seen = seen.as_ref().map_err(String::as_str);
-            let plan = plan_update(id, &self.stored, before, seen, now);
+            let source = target.provider.list_source();
+            let plan = plan_update(id, &source, &self.stored, before, seen, now);
             log(id, &plan.summary);
-            for piece in plan::pieces(plan.update) {
-                self.store.update_catalog(&piece).await?;
-            }
-            self.store.record_sync(&plan.sync).await?;
+            self.unwritten.keep(plan.update, plan.sync);
             report.providers.push((id.clone(), plan.summary));
-            // The next provider may have the same models.
-            self.reload().await?;
+            // The next provider may have the same models. A store that failed once is given a rest.
+            match failure {
+                None => failure = self.write(now).await.err(),
+                Some(_) => self.lay_over(),
+            }
         }
-        report.probes = self.probe(now).await?;
-        Ok(report)
+        match failure {
+            Some(error) => Err(error),
+            None => {
+                report.probes = self.probe(now).await?;
+                Ok(report)
+            }
+        }
+    }
+
+    /// Writes what is unwritten, and reads what there is then.
+    async fn write(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let written = self.unwritten.write(&*self.store, now).await;
+        let read = self.reload().await;
+        written.and(read)
     }
 
     fn due(&self, pass: Pass, syncs: &[ProviderSync], now: Timestamp) -> Vec<SyncTarget> {
         let is_due = |target: &&SyncTarget| {
-            let id = &target.provider.id().0;
-            let last = syncs.iter().find(|sync| sync.provider == *id);
+            let last = last_of(syncs, target);
             let SyncConfig {
                 interval, phase, ..
             } = self.config;
+            let is_start = pass == Pass::Start;
             target.tier == Tier::Hosted
-                && (pass == Pass::All || is_due(last, now, interval, phase, pass == Pass::Start))
+                && (pass == Pass::All
+                    || is_start && is_news(target, last)
+                    || is_due(last, now, interval, phase, is_start))
         };
         self.targets.iter().filter(is_due).cloned().collect()
     }
 
+    /// The hosts whose last list could not be read or is doubted. Their own words are for the log:
+    /// whoever reads this need not have a key.
+    fn unread(&self) -> Vec<String> {
+        let hosted = self.targets.iter().filter(|one| one.tier == Tier::Hosted);
+        let failed = hosted.filter_map(|one| {
+            let last = last_of(&self.syncs, one)?;
+            last.error.as_ref()?;
+            let id = &last.provider;
+            Some(match is_doubted(last) {
+                true => format!(
+                    "{id}: its list of models lacks more than half of what it had, which is offered \
+                     until the next list lacks it, too; `freeway sync` reads it now"
+                ),
+                false => format!(
+                    "{id}: its list of models cannot be read, so what it listed last is offered; \
+                     the log and `freeway sync` say why"
+                ),
+            })
+        });
+        failed.collect()
+    }
+
     async fn reload(&mut self) -> Result<(), StoreError> {
-        let syncs = self.store.syncs().await?;
-        let (models, deployments) = self.store.catalog().await?;
-        self.stored = Catalog::from_store(models, deployments);
-        let newest = syncs.iter().map(|sync| sync.tried_at).max();
+        let read = self.read().await;
+        self.lay_over();
+        read
+    }
+
+    async fn read(&mut self) -> Result<(), StoreError> {
+        self.syncs = self.store.syncs().await?;
+        self.rows = self.store.catalog().await?;
+        let newest = self.syncs.iter().map(|sync| sync.tried_at).max();
         self.stored_as_of = newest.unwrap_or(self.stored_as_of);
         Ok(())
     }
 
-    /// What runs here. A provider that does not answer is taken to run what it ran: it is asked
-    /// anyway before somebody else is.
-    async fn look_at_local(&mut self, now: Timestamp) {
-        let local = self.targets.iter().filter(|one| one.tier != Tier::Hosted);
-        let looks = local.map(async |target| {
-            let models = tokio::time::timeout(LOCAL_TIMEOUT, target.provider.models());
-            (target, models.await)
-        });
-        for (target, models) in join_all(looks).await {
-            let id = &target.provider.id().0;
-            let known = self.local.iter().position(|one| one.provider == *id);
-            match models {
-                Ok(Ok(models)) => {
-                    let new = LocalModels {
-                        provider: id.clone(),
-                        tier: target.tier,
-                        since: known.map_or(now, |place| self.local[place].since),
-                        models,
-                    };
-                    match known {
-                        Some(place) => self.local[place] = new,
-                        None => self.local.push(new),
-                    }
-                }
-                Ok(Err(error)) => {
-                    tracing::debug!(provider = %id, %error, "a local provider does not answer");
-                }
-                Err(_) => tracing::debug!(provider = %id, "a local provider hangs"),
-            }
-        }
+    /// Makes the catalogue of what the store has and what it does not have yet.
+    fn lay_over(&mut self) {
+        let (models, deployments) = self.unwritten.over(&self.rows);
+        self.stored = Catalog::from_store(models, deployments);
+        self.unwritten.lay_over_syncs(&mut self.syncs);
     }
 
     fn publish(&self) {
@@ -290,81 +353,18 @@ impl Syncer {
             is_new
         });
     }
+}
 
-    /// Asks some of those something of whom nothing was heard lately, as the budget of the day and the
-    /// quotas of our accounts have it.
-    async fn probe(&self, now: Timestamp) -> Result<Vec<(DeploymentKey, bool)>, StoreError> {
-        let budget = self.config.probes_per_day;
-        let mut probes = Vec::new();
-        if budget == 0 {
-            return Ok(probes);
-        }
-        let counter = Counter {
-            name: PROBES.to_owned(),
-            start: Timestamp(now.0 - now.0.rem_euclid(86_400_000)),
-        };
-        let used = self.store.counters(std::slice::from_ref(&counter)).await?;
-        let used = used.first().copied().unwrap_or(0);
-        let limit = probe::share_of_day(budget, used, now.0);
-        let hour = Hour::of(now);
-        let from = Hour(hour.0 - PROBED_HOURS);
-        let observations = self
-            .store
-            .observations(None, from, Hour(hour.0 + 1))
-            .await?;
-        let query = SumQuery {
-            since: Some(from.start()),
-            until: None,
-            model: None,
-            resolution: Resolution::Hour,
-        };
-        let sums = self.store.sum_attempts(&query).await?;
-        let mut num_left = limit;
-        for key in choose_probes(&self.stored, &observations, &sums, hour) {
-            if num_left == 0 {
-                break;
-            }
-            let Some(host) = self.accounts.at(&key.provider) else {
-                continue;
-            };
-            // Those of other accounts may still be asked.
-            if !host.take(&*self.store, probe::PROMPT_TOKENS).await {
-                continue;
-            }
-            let take = Take {
-                counter: counter.clone(),
-                amount: 1,
-                limit: Some(u64::from(budget)),
-            };
-            // Before it is asked: what is sent counts, also if this server dies.
-            if let Taken::Refused { .. } = self.store.take(&[take]).await? {
-                break;
-            }
-            num_left -= 1;
-            let end = probe::probe(&*host.provider, &key.name).await;
-            let more = host.ended(&end, probe::PROMPT_TOKENS);
-            if !more.is_empty() {
-                self.store.take(&more).await?;
-            }
-            let Some(is_ok) = probe::answers(end.failure) else {
-                continue;
-            };
-            let update = CatalogUpdate {
-                observations: vec![Observation {
-                    key: key.clone(),
-                    hour,
-                    is_listed: true,
-                    is_up: None,
-                    num_probes_ok: u32::from(is_ok),
-                    num_probes_failed: u32::from(!is_ok),
-                }],
-                ..CatalogUpdate::default()
-            };
-            self.store.update_catalog(&update).await?;
-            probes.push((key, is_ok));
-        }
-        Ok(probes)
-    }
+/// The last look at a provider.
+fn last_of<'a>(syncs: &'a [ProviderSync], target: &SyncTarget) -> Option<&'a ProviderSync> {
+    let id = &target.provider.id().0;
+    syncs.iter().find(|sync| sync.provider == *id)
+}
+
+/// Whether nobody looked with the settings that are now.
+fn is_news(target: &SyncTarget, last: Option<&ProviderSync>) -> bool {
+    let settings = target.provider.list_source().settings;
+    last.is_none_or(|last| last.settings != settings)
 }
 
 fn log(provider: &str, summary: &SyncSummary) {

@@ -117,4 +117,6 @@ pub struct ProviderSync {
     pub succeeded_at: Option<Timestamp>,
     /// Why the last try failed, if it did.
     pub error: Option<String>,
+    /// A fingerprint of the settings of the last try that succeeded; empty: unknown.
+    pub settings: String,
 }

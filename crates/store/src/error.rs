@@ -107,6 +107,18 @@ pub enum StoreError {
         advice: &'static str,
     },
 
+    /// The file was deleted or replaced while it was in use. What is written goes to the one that
+    /// nobody can open any more.
+    #[error(
+        "the file {} was deleted or replaced while it is in use, so that what is written to it is \
+         lost in the end; restart Freeway, which opens the one that is there or makes a new one",
+        path.display()
+    )]
+    FileGone {
+        /// The path of the file.
+        path: PathBuf,
+    },
+
     /// Others kept the database busy for longer than we wait. Nothing was changed: try again.
     #[error("another process keeps the store locked; try again")]
     Busy,

@@ -237,6 +237,9 @@ pub trait Store: Send + Sync {
     async fn prune(&self, limits: &Retention) -> Result<usize, StoreError>;
 
     /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::FileGone`] if the file of the database was deleted or replaced; it answers then.
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Writes what is pending and closes. Calls after it fail with [`StoreError::Closed`].

@@ -7,6 +7,7 @@ mod attempts;
 mod catalog;
 mod counters;
 mod feedback;
+mod identity;
 mod keys;
 mod lock;
 mod requests;
@@ -27,6 +28,7 @@ use crate::{
     SpecChange, Store, StoreError, StoreLock, SumQuery, Take, Taken, Timestamp, check_len,
     check_update,
 };
+use identity::OpenedFile;
 use lock::Locks;
 use worker::Worker;
 
@@ -39,6 +41,8 @@ pub(crate) struct SqliteStore {
     /// Reads what takes longer.
     pages: Arc<Worker>,
     locks: Locks,
+    /// `None` in memory.
+    file: Option<OpenedFile>,
 }
 
 impl SqliteStore {
@@ -51,12 +55,15 @@ impl SqliteStore {
                     lookups: Arc::clone(&worker),
                     pages: worker,
                     locks: Locks::of_memory(),
+                    file: None,
                 })
             }
             SqliteLocation::File(path) => {
                 let [writable, first, second] = std::array::from_fn(|_| path.clone());
                 // First: it makes the file, and its schema.
                 let writer = Worker::start("store", move || schema::open_file(&writable)).await?;
+                let opened = OpenedFile::of(&path);
+                let opened = opened.map_err(|error| StoreError::Database(error.into()))?;
                 let lookups = Worker::start("store look-ups", move || schema::open_reader(&first));
                 let pages = Worker::start("store pages", move || schema::open_reader(&second));
                 Ok(Self {
@@ -64,6 +71,7 @@ impl SqliteStore {
                     lookups: Arc::new(lookups.await?),
                     pages: Arc::new(pages.await?),
                     locks: Locks::BesideFile(path),
+                    file: Some(opened),
                 })
             }
         }
@@ -318,8 +326,12 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
+        let file = self.file.clone();
         self.lookups
-            .run(move |connection| requests::probe(connection))
+            .run(move |connection| {
+                requests::probe(connection)?;
+                file.as_ref().map_or(Ok(()), OpenedFile::check)
+            })
             .await
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
@@ -12,6 +13,7 @@ use router::sync::Syncer;
 use router::{Answer, Caller, Router, RouterError, request_id};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use crate::args::RouteArgs;
 use crate::commands::chat::printer::Style;
@@ -23,6 +25,10 @@ use answer::Shower;
 
 mod answer;
 mod explained;
+
+/// How long hosts may take to say what is left of their quotas before it is explained who would be
+/// asked.
+const QUOTA_PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) fn run(args: RouteArgs) -> anyhow::Result<ExitCode> {
     let mut config = wiring::config(args.settings.file(), &args.settings.store)?;
@@ -76,7 +82,6 @@ async fn routed(
     let routing = config.routing.router()?;
     let sync = config.routing.sync(0.0)?;
     let mut targets = providers::targets(config, &wiring::variable)?;
-    let num_hosts = targets.len();
     let store = wiring::open_store(config).await?;
     targets.extend(local_target::start(config, false)?);
     // Traces are of requests to a server.
@@ -84,12 +89,27 @@ async fn routed(
     let accounts = router.accounts().clone();
     let syncer = Syncer::start(targets, accounts, Arc::clone(&store), sync).await;
     wiring::take_catalog(&router, &syncer);
+    let unseen = syncer.unseen().await?;
     drop(syncer);
     if let Err(error) = router.remember_health().await {
         tracing::error!(%error, "the history of hosts cannot be read");
     }
-    if num_hosts > 0 && store.syncs().await?.is_empty() {
-        note("(nobody has looked at what hosts have yet; `freeway sync` does)");
+    if !unseen.is_empty() {
+        note(table::printable(&format!(
+            "(nobody has looked at what these hosts have, or not with the settings that are now: {}; \
+             `freeway sync` does)",
+            unseen.join(", ")
+        )));
+    }
+    if args.explain {
+        // What a host counts for itself is in no store. One that hangs is explained without.
+        let asked = timeout(QUOTA_PATIENCE, router.accounts().ask()).await;
+        if asked.is_err() {
+            note(
+                "(not every host said in time what is left of its quota; of those it is what the store \
+                 knows)",
+            );
+        }
     }
     let result = match args.explain {
         true => explain(args, &router, request).map(|()| ExitCode::SUCCESS),

@@ -22,8 +22,8 @@ use crate::config::{Config, LogFormat};
 use crate::local_target::{self, NO_MODEL};
 use crate::{UsageError, interrupt, providers, telemetry, terminal, wiring};
 
-/// How long the start waits for the first look at hosts that nobody has looked at yet: until then
-/// there is no such model as theirs. One that hangs keeps those of others waiting no longer.
+/// How long the start waits for the first look at hosts that nobody has looked at yet, or not with
+/// these settings: until then there is no such model as theirs. One that hangs keeps those of others waiting no longer.
 const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the history of those of whom nothing is known in memory is looked up.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(300);
@@ -94,7 +94,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let (router, records) = wiring::router(&targets, routing, &store, config, exporter).await;
     let accounts = router.accounts().clone();
     let syncer = Syncer::start(targets, accounts, Arc::clone(&store), sync).await;
-    let (is_first_look, mut catalogs) = (syncer.has_unseen().await?, syncer.subscribe());
+    let (is_first_look, mut catalogs) = (!syncer.unseen().await?.is_empty(), syncer.subscribe());
     let background = follow(&router, syncer);
     if is_first_look && let Ok(Ok(())) = timeout(FIRST_LOOK_PATIENCE, catalogs.changed()).await {
         router.set_catalog(Arc::clone(&catalogs.borrow_and_update()));
@@ -156,7 +156,14 @@ fn follow(router: &Arc<Router>, syncer: Syncer) -> Background {
     let mut catalogs = syncer.subscribe();
     // What is there already counts from the first request on.
     router.set_catalog(Arc::clone(&catalogs.borrow_and_update()));
+    let mut problems = syncer.problems();
     tasks.spawn(syncer.run());
+    let own = Arc::clone(router);
+    tasks.spawn(async move {
+        while problems.changed().await.is_ok() {
+            own.set_list_problems(Arc::clone(&problems.borrow_and_update()));
+        }
+    });
     let own = Arc::clone(router);
     tasks.spawn(async move {
         while catalogs.changed().await.is_ok() {

@@ -71,3 +71,17 @@ fn changes_of_a_specification_are_told_with_their_dates() {
     assert_eq!(gone["is_offered"], false);
     assert!(gone["deployments"][0]["gone_at"].is_string(), "{gone}");
 }
+
+#[test]
+fn a_model_that_runs_here_alone_has_its_context_and_its_times() {
+    let home = Home::with(&[]);
+    let ask = ["route", "--local-model", "demo", "--model", "demo", "2+2"];
+    assert_success(&home.run(&ask));
+    let shown = home.json(&["models", "show", "demo"]);
+    assert_eq!(shown["times"]["answers"], 1, "{shown}");
+    let output = home.run(&["models", "show", "demo"]);
+    let text = stdout(&output);
+    assert!(text.contains("131072 tokens"), "{text}");
+    let answer = text.lines().find(|line| line.starts_with("whole answer"));
+    assert!(answer.unwrap().ends_with(" ms"), "{text}");
+}

@@ -6,5 +6,6 @@ mod chaos;
 mod faults;
 mod gateway;
 mod killed;
+mod restarted;
 mod traces;
 mod wishes;

@@ -30,7 +30,7 @@ const PARAMETERS: [&str; 12] = [
     "top_p",
 ];
 
-/// The specification of each. How long a context the demo is given is up to who runs it.
+/// The specification of each.
 pub(super) fn specs() -> [(ModelId, ModelSpec); 3] {
     [
         gpt_oss(
@@ -84,6 +84,7 @@ fn demo() -> (ModelId, ModelSpec) {
                       nothing of the world."
             .to_owned(),
         created: Some(DEMO_CREATED),
+        context_length: Some(131_072),
         ..text_model()
     };
     (ModelId(DEMO_ID.to_owned()), spec)

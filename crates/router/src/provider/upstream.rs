@@ -30,8 +30,8 @@ pub use classify::{MAX_ERROR_BYTES, classify};
 pub use sse::{EventTooLong, MAX_EVENT_BYTES, SseEvent, SseSplitter, sse_events};
 
 use super::{
-    AccountLimits, AnswerStream, EndpointStatus, Load, Provider, ProviderId, QuotaReport,
-    QuotaWindow,
+    AccountLimits, AnswerStream, EndpointStatus, ListSource, Load, Provider, ProviderId,
+    QuotaReport, QuotaWindow,
 };
 use crate::catalog::{openai_list, openrouter};
 use crate::config::{ConfigError, FreeRule, ListedModel, ModelList, ProviderConfig, StreamUsage};
@@ -273,6 +273,10 @@ impl Provider for UpstreamProvider {
             spec.trains_on_prompts = spec.trains_on_prompts.or(self.config.trains_on_prompts);
         }
         Ok(models)
+    }
+
+    fn list_source(&self) -> ListSource {
+        self.config.list_source()
     }
 
     async fn endpoint_status(&self, model: &str) -> Result<Option<EndpointStatus>, ProviderError> {

@@ -13,7 +13,7 @@ use crate::catalog::{
     author_of, merged_spec,
 };
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
-use crate::provider::EndpointStatus;
+use crate::provider::{EndpointStatus, ListSource};
 
 /// How long it is noted that a deployment is not there any more.
 const NOTED_AWAY_MS: i64 = 90 * 86_400_000;
@@ -61,13 +61,14 @@ pub struct SyncSummary {
 }
 
 /// Decides what a look at `provider` at `now` changes. `seen` is what was seen or why nothing was,
-/// `before` the note of the look before.
+/// `source` where, `before` the note of the look before.
 ///
 /// A look that failed changes nothing. A list that lacks more than half of what was offered is
 /// doubted: what it has is seen, what it lacks is neither seen nor gone, until the next list lacks
-/// it too.
+/// it too. One that stands in the settings is never doubted, nor is the first one by other settings.
 pub fn plan_update(
     provider: &str,
+    source: &ListSource,
     known: &Catalog,
     before: Option<&ProviderSync>,
     seen: Result<&Look, &str>,
@@ -92,7 +93,7 @@ pub fn plan_update(
         summary: SyncSummary::default(),
     };
     planner.see(look);
-    planner.miss(before);
+    planner.miss(source, before);
     planner.models(known);
     let doubt = planner.summary.doubt.as_ref();
     Plan {
@@ -101,6 +102,7 @@ pub fn plan_update(
             tried_at: now,
             succeeded_at: Some(now),
             error: doubt.map(|doubt| format!("{DOUBT}{doubt}")),
+            settings: source.settings.clone(),
         },
         update: planner.update,
         summary: planner.summary,
@@ -121,6 +123,7 @@ fn failed(provider: &str, before: Option<&ProviderSync>, error: &str, now: Times
             tried_at: now,
             succeeded_at: before.and_then(|before| before.succeeded_at),
             error: Some(error.to_owned()),
+            settings: before.map_or_else(String::new, |before| before.settings.clone()),
         },
         summary: SyncSummary {
             error: Some(error.to_owned()),
@@ -213,14 +216,16 @@ impl Planner<'_> {
     }
 
     /// Decides about what was known and is not listed.
-    fn miss(&mut self, before: Option<&ProviderSync>) {
+    fn miss(&mut self, source: &ListSource, before: Option<&ProviderSync>) {
         let known: Vec<&Deployment> = self.known.values().copied().collect();
         let is_missing = |one: &&&Deployment| !self.after.contains_key(&one.key);
         let missing: Vec<&Deployment> = known.iter().filter(is_missing).copied().collect();
         let num_active = known.iter().filter(|one| one.is_active()).count();
         let num_lost = missing.iter().filter(|one| one.is_active()).count();
-        let was_doubted = before.is_some_and(is_doubted);
-        if 2 * num_lost > num_active && !was_doubted {
+        let is_meant = source.is_fixed
+            || before
+                .is_some_and(|before| is_doubted(before) || before.settings != source.settings);
+        if 2 * num_lost > num_active && !is_meant {
             self.summary.doubt = Some(format!(
                 "the list lacks {num_lost} of {num_active} models that were offered before; if the \
                  next list lacks them too, they are gone"

@@ -8,14 +8,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::json;
-use store::{DeploymentKey, Hour, Observation, OutcomeSum};
+use store::{
+    CatalogUpdate, Counter, DeploymentKey, Hour, Observation, OutcomeSum, Resolution, StoreError,
+    SumQuery, Take, Taken, Timestamp,
+};
 
+use super::Syncer;
 use crate::accounts::RequestEnd;
 use crate::catalog::{Catalog, Deployment, Tier};
 use crate::error::{FailureKind, FaultDomain, RouterError};
 use crate::openai::ChatRequest;
 use crate::provider::{AnswerEvent, Provider};
 
+/// Hours of which it matters when a deployment was last heard of.
+const PROBED_HOURS: i64 = 48;
+/// The counter of probes.
+pub(super) const PROBES: &str = "probes";
 /// Tokens of an answer, at most: fewer and a model that reasons would not come to say anything.
 const MAX_TOKENS: u32 = 96;
 /// Tokens of the question, about, with what a model of gpt-oss adds to it.
@@ -24,6 +32,86 @@ pub(super) const PROMPT_TOKENS: u64 = 72;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Events of an answer after which it is no short one any more.
 const MAX_EVENTS: usize = 10_000;
+
+impl Syncer {
+    /// Asks some of those something of whom nothing was heard lately, as the budget of the day and the
+    /// quotas of our accounts have it.
+    pub(super) async fn probe(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(DeploymentKey, bool)>, StoreError> {
+        let budget = self.config.probes_per_day;
+        let mut probes = Vec::new();
+        if budget == 0 {
+            return Ok(probes);
+        }
+        let counter = Counter {
+            name: PROBES.to_owned(),
+            start: Timestamp(now.0 - now.0.rem_euclid(86_400_000)),
+        };
+        let used = self.store.counters(std::slice::from_ref(&counter)).await?;
+        let used = used.first().copied().unwrap_or(0);
+        let limit = share_of_day(budget, used, now.0);
+        let hour = Hour::of(now);
+        let from = Hour(hour.0 - PROBED_HOURS);
+        let observations = self
+            .store
+            .observations(None, from, Hour(hour.0 + 1))
+            .await?;
+        let query = SumQuery {
+            since: Some(from.start()),
+            until: None,
+            model: None,
+            resolution: Resolution::Hour,
+        };
+        let sums = self.store.sum_attempts(&query).await?;
+        let mut num_left = limit;
+        for key in choose_probes(&self.stored, &observations, &sums, hour) {
+            if num_left == 0 {
+                break;
+            }
+            let Some(host) = self.accounts.at(&key.provider) else {
+                continue;
+            };
+            // Those of other accounts may still be asked.
+            if !host.take(&*self.store, PROMPT_TOKENS).await {
+                continue;
+            }
+            let take = Take {
+                counter: counter.clone(),
+                amount: 1,
+                limit: Some(u64::from(budget)),
+            };
+            // Before it is asked: what is sent counts, also if this server dies.
+            if let Taken::Refused { .. } = self.store.take(&[take]).await? {
+                break;
+            }
+            num_left -= 1;
+            let end = probe(&*host.provider, &key.name).await;
+            let more = host.ended(&end, PROMPT_TOKENS);
+            if !more.is_empty() {
+                self.store.take(&more).await?;
+            }
+            let Some(is_ok) = answers(end.failure) else {
+                continue;
+            };
+            let update = CatalogUpdate {
+                observations: vec![Observation {
+                    key: key.clone(),
+                    hour,
+                    is_listed: true,
+                    is_up: None,
+                    num_probes_ok: u32::from(is_ok),
+                    num_probes_failed: u32::from(!is_ok),
+                }],
+                ..CatalogUpdate::default()
+            };
+            self.store.update_catalog(&update).await?;
+            probes.push((key, is_ok));
+        }
+        Ok(probes)
+    }
+}
 
 /// How much may be probed within one interval, of a budget for a day, at `now_ms`: so much that the
 /// day's budget is not used up before the day is.

@@ -34,10 +34,10 @@ pub fn is_due(
         // The clock went back: what lies in the future says nothing.
         return true;
     }
-    if is_start {
-        return age_ms >= FRESH_MS.min(interval_ms);
-    }
     let has_failed = last.error.is_some() && !is_doubted(last);
+    if is_start {
+        return has_failed || age_ms >= FRESH_MS.min(interval_ms);
+    }
     if has_failed && age_ms >= RETRY_MS.min(interval_ms) {
         return true;
     }
@@ -60,6 +60,7 @@ mod tests {
             tried_at: Timestamp(tried_at),
             succeeded_at: None,
             error: error.map(str::to_owned),
+            settings: String::new(),
         }
     }
 
@@ -102,6 +103,9 @@ mod tests {
         assert!(!at_start(9));
         assert!(at_start(10));
         assert!(at_start(59));
+        // What failed may have been mended.
+        let failed = last(NINE - MINUTE_MS, Some("no connection"));
+        assert!(is_due(Some(&failed), Timestamp(NINE), HOUR, 1.0, true));
         // A look of the future is one of a clock that went wrong.
         assert!(at_start(-5));
         let short = Duration::from_secs(1);

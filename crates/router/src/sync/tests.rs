@@ -1,16 +1,20 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use store::{Counter, Observation};
 
+use super::probe::PROBES;
 use super::*;
 use crate::accounts::counter_name;
 use crate::error::{FailureKind, ProviderError, RouterError};
+use crate::flaky_store::FlakyStore;
 use crate::model_info::{ModelId, ModelInfo, ModelSpec};
 use crate::openai::{ChatRequest, CompletionRequest};
 use crate::provider::{
-    AccountLimits, AnswerEvent, AnswerSource, AnswerStream, EndpointStatus, Load, Progress,
-    ProviderId, QuotaWindow, Usage,
+    AccountLimits, AnswerEvent, AnswerSource, AnswerStream, EndpointStatus, ListSource, Load,
+    Progress, ProviderId, QuotaWindow, Usage,
 };
 
 /// A provider that lists what the test says and notes what it is asked.
@@ -27,6 +31,7 @@ struct State {
     statuses: HashMap<String, Result<Option<EndpointStatus>, FailureKind>>,
     num_lists: usize,
     asked_status: Vec<String>,
+    source: ListSource,
     /// What becomes of the next questions: an answer, or a failure.
     answers: VecDeque<Result<Vec<AnswerItem>, FailureKind>>,
     asked: Vec<(String, Option<i64>)>,
@@ -82,6 +87,10 @@ impl Provider for Listing {
             Some(kind) => Err(error(kind)),
             None => Ok(state.models.clone()),
         }
+    }
+
+    fn list_source(&self) -> ListSource {
+        self.state().source.clone()
     }
 
     async fn endpoint_status(&self, model: &str) -> Result<Option<EndpointStatus>, ProviderError> {
@@ -255,6 +264,46 @@ async fn without_a_network_the_catalogue_is_the_last_one() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_told_until_it_can() {
+    let store = memory().await;
+    let (far, here) = (Listing::new("x", &["m", "n"]), Listing::new("here", &[]));
+    let mut syncer = syncer(vec![hosted(&far), local(&here)], &store).await;
+    let problems = syncer.problems();
+    let told = || -> Vec<String> { problems.borrow().iter().cloned().collect() };
+    syncer.pass(Pass::Start, at(1)).await.unwrap();
+    assert_eq!(told(), [""; 0]);
+    far.state().failure = Some(FailureKind::Network);
+    here.state().failure = Some(FailureKind::Network);
+    syncer.pass(Pass::Due, at(2)).await.unwrap();
+    let [own, host] = &told()[..] else {
+        panic!("{:?}", told())
+    };
+    assert!(
+        own.starts_with("here: it does not say what it runs"),
+        "{own}"
+    );
+    assert!(
+        host.starts_with("x: its list of models cannot be read"),
+        "{host}"
+    );
+    // Also by a server that did not look itself.
+    let mut other = self::syncer(vec![hosted(&far)], &store).await;
+    other.pass(Pass::Due, at(2)).await.unwrap();
+    assert_eq!(
+        other.problems().borrow().as_ref(),
+        std::slice::from_ref(host)
+    );
+
+    far.state().failure = None;
+    here.state().failure = None;
+    far.list(&[]);
+    syncer.pass(Pass::All, at(3)).await.unwrap();
+    assert!(told()[0].contains("lacks more than half"), "{:?}", told());
+    syncer.pass(Pass::All, at(4)).await.unwrap();
+    assert_eq!(told(), [""; 0]);
+}
+
+#[tokio::test]
 async fn every_hour_is_looked_once() {
     let store = memory().await;
     let far = Listing::new("x", &["m"]);
@@ -272,6 +321,130 @@ async fn every_hour_is_looked_once() {
     }
     syncer.pass(Pass::All, at(5)).await.unwrap();
     assert_eq!(far.state().num_lists, 4);
+}
+
+#[tokio::test]
+async fn settings_that_changed_are_news_at_a_start_also_just_after_a_look() {
+    let store = memory().await;
+    let far = Listing::new("x", &["m"]);
+    let mut first = syncer(vec![hosted(&far)], &store).await;
+    assert_eq!(first.unseen().await.unwrap(), ["x"]);
+    first.pass(Pass::Start, at(1)).await.unwrap();
+    let mut same = syncer(vec![hosted(&far)], &store).await;
+    assert_eq!(same.unseen().await.unwrap(), [""; 0]);
+    same.pass(Pass::Start, at(1)).await.unwrap();
+    assert_eq!(far.state().num_lists, 1);
+
+    far.state().source.settings = "other".to_owned();
+    far.list(&["n"]);
+    let mut changed = syncer(vec![hosted(&far)], &store).await;
+    assert_eq!(changed.unseen().await.unwrap(), ["x"]);
+    // Another server looks meanwhile, with settings of its own.
+    let lock = store.try_lock(LOCK).await.unwrap().unwrap();
+    assert!(
+        changed
+            .pass(Pass::Start, at(1))
+            .await
+            .unwrap()
+            .is_left_to_another
+    );
+    drop(lock);
+    changed.pass(Pass::Start, at(1)).await.unwrap();
+    assert_eq!(offered(&changed), ["x/n"]);
+    assert_eq!(changed.unseen().await.unwrap(), [""; 0]);
+
+    // Without a network it is what was seen last, and still to be looked at.
+    far.state().source.settings = "third".to_owned();
+    far.state().failure = Some(FailureKind::Network);
+    let mut offline = syncer(vec![hosted(&far)], &store).await;
+    offline.pass(Pass::Start, at(1)).await.unwrap();
+    assert_eq!(offered(&offline), ["x/n"]);
+    assert_eq!(offline.unseen().await.unwrap(), ["x"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_offered_all_the_same_and_written_when_there_is_room() {
+    for failing in [
+        &["update_catalog", "record_sync"][..],
+        &["record_sync"],
+        &["try_lock", "update_catalog", "record_sync"],
+    ] {
+        let is_full = Arc::new(AtomicBool::new(true));
+        let is_now = Arc::clone(&is_full);
+        let flaky = FlakyStore::new(move |method| {
+            match is_now.load(Ordering::Relaxed) && failing.contains(&method) {
+                true => Err(StoreError::Full),
+                false => Ok(()),
+            }
+        });
+        let flaky = flaky.await;
+        let inner = Arc::clone(&flaky.store);
+        let store: Arc<dyn Store> = flaky;
+        let (x, y) = (Listing::new("x", &["m", "n"]), Listing::new("y", &["m"]));
+        let mut syncer = syncer(vec![hosted(&x), hosted(&y)], &store).await;
+        let error = syncer.pass(Pass::Start, at(1)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Full), "{error:?}");
+        let told = syncer.problems().borrow()[0].clone();
+        assert!(
+            told.contains("the store does not take what hosts list"),
+            "{told}"
+        );
+        assert_eq!(offered(&syncer), ["x/m", "y/m", "x/n"]);
+
+        // It is written again without another look; the next look sees what left.
+        syncer.pass(Pass::Due, at(1)).await.unwrap_err();
+        assert_eq!((x.state().num_lists, y.state().num_lists), (1, 1));
+        x.list(&["m"]);
+        y.state().failure = Some(FailureKind::Network);
+        syncer.pass(Pass::Due, at(2)).await.unwrap_err();
+        assert_eq!(offered(&syncer), ["x/m", "y/m"]);
+
+        is_full.store(false, Ordering::Relaxed);
+        syncer.pass(Pass::Due, at(2)).await.unwrap();
+        assert_eq!((x.state().num_lists, y.state().num_lists), (2, 2));
+        assert_eq!(offered(&syncer), ["x/m", "y/m"]);
+        let tried = |sync: ProviderSync| (sync.tried_at, sync.succeeded_at);
+        let syncs = inner.syncs().await.unwrap().into_iter().map(tried);
+        let expected = [(at(2), Some(at(2))), (at(2), Some(at(1)))];
+        assert_eq!(syncs.collect::<Vec<_>>(), expected);
+        let other = self::syncer(vec![hosted(&x), hosted(&y)], &inner).await;
+        assert_eq!(offered(&other), ["x/m", "y/m"]);
+        let changes = inner.spec_changes(Some("a/m"), at(0), 10).await.unwrap();
+        assert_eq!(
+            changes.len(),
+            3,
+            "x, y and the model appeared once: {changes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn of_what_is_unwritten_a_later_look_of_another_server_counts_and_one_of_the_future_does_not()
+{
+    for (other_at, expected) in [(at(3), "x/o"), (at(99), "x/n")] {
+        let is_full = Arc::new(AtomicBool::new(true));
+        let is_now = Arc::clone(&is_full);
+        let flaky = FlakyStore::new(move |method| {
+            match is_now.load(Ordering::Relaxed) && method == "update_catalog" {
+                true => Err(StoreError::Full),
+                false => Ok(()),
+            }
+        });
+        let flaky = flaky.await;
+        let inner = Arc::clone(&flaky.store);
+        let store: Arc<dyn Store> = flaky;
+        let (far, other) = (Listing::new("x", &["n"]), Listing::new("x", &["o"]));
+        let mut first = syncer(vec![hosted(&far)], &store).await;
+        first.pass(Pass::All, at(2)).await.unwrap_err();
+        let mut second = syncer(vec![hosted(&other)], &inner).await;
+        second.pass(Pass::All, other_at).await.unwrap();
+        is_full.store(false, Ordering::Relaxed);
+        first.pass(Pass::Due, Timestamp(at(3).0 + 1)).await.unwrap();
+        assert!(
+            offered(&first).contains(&expected.to_owned()),
+            "{other_at:?}"
+        );
+    }
 }
 
 #[tokio::test]

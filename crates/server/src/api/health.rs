@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
+use store::StoreError;
 
 use crate::body::json_response;
 use crate::routes::AppState;
@@ -18,14 +19,19 @@ pub(crate) async fn alive() -> Response {
 }
 
 pub(crate) async fn ready(State(app): State<Arc<AppState>>) -> Response {
-    let store = app.store.ping().await.err();
+    let (store, mut degraded) = match app.store.ping().await {
+        Ok(()) => (None, Vec::new()),
+        // It answers, for as long as this process lives.
+        Err(error @ StoreError::FileGone { .. }) => (None, vec![format!("store: {error}")]),
+        Err(error) => (Some(error), Vec::new()),
+    };
     let problems = [
         (app.is_draining()).then(|| "the server is shutting down".to_owned()),
         app.router.unavailable(),
         store.map(|error| format!("the store does not answer: {error}")),
     ];
     let problems: Vec<String> = problems.into_iter().flatten().collect();
-    let mut degraded = app.router.degraded();
+    degraded.extend(app.router.degraded());
     if problems.is_empty() {
         let mut body = json!({"status": "ready"});
         if !degraded.is_empty() {

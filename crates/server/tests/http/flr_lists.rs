@@ -392,6 +392,7 @@ async fn an_old_list_says_so() {
             tried_at: at.unwrap_or_default(),
             succeeded_at: at,
             error: None,
+            settings: String::new(),
         };
         if at.is_some() {
             server.store.record_sync(&sync).await.unwrap();

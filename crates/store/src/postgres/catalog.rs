@@ -81,15 +81,16 @@ const OBSERVATIONS_OF_MODEL: &str = "\
 
 /// A success is not forgotten because of a later failure.
 const UPSERT_SYNC: &str = "\
-    INSERT INTO provider_syncs AS known (provider, tried_at, succeeded_at, error)
-    VALUES ($1, $2, $3, $4)
+    INSERT INTO provider_syncs AS known (provider, tried_at, succeeded_at, error, settings)
+    VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (provider) DO UPDATE SET
         tried_at = excluded.tried_at,
         succeeded_at = coalesce(excluded.succeeded_at, known.succeeded_at),
-        error = excluded.error";
+        error = excluded.error,
+        settings = excluded.settings";
 
 const SYNCS: &str = "\
-    SELECT provider, tried_at, succeeded_at, error FROM provider_syncs ORDER BY provider";
+    SELECT provider, tried_at, succeeded_at, error, settings FROM provider_syncs ORDER BY provider";
 
 pub(super) async fn all(
     mut client: Client,
@@ -302,6 +303,7 @@ pub(super) async fn record_sync(client: Client, sync: &ProviderSync) -> Result<(
                 &sync.tried_at.0,
                 &sync.succeeded_at.map(|time| time.0),
                 &optional(sync.error.as_ref()),
+                &Text(&sync.settings),
             ],
         )
         .await?;
@@ -372,5 +374,6 @@ fn sync(row: &Row) -> Result<ProviderSync, Failure> {
         tried_at: Timestamp(row.try_get(1)?),
         succeeded_at: row.try_get::<_, Option<_>>(2)?.map(Timestamp),
         error: row.try_get(3)?,
+        settings: row.try_get(4)?,
     })
 }

@@ -66,14 +66,16 @@ const OBSERVATIONS_OF_MODEL: &str = "\
 
 /// A success is not forgotten because of a later failure.
 const UPSERT_SYNC: &str = "\
-    INSERT INTO provider_syncs (provider, tried_at, succeeded_at, error) VALUES (?1, ?2, ?3, ?4)
+    INSERT INTO provider_syncs (provider, tried_at, succeeded_at, error, settings)
+    VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (provider) DO UPDATE SET
         tried_at = excluded.tried_at,
         succeeded_at = coalesce(excluded.succeeded_at, succeeded_at),
-        error = excluded.error";
+        error = excluded.error,
+        settings = excluded.settings";
 
 const SYNCS: &str = "\
-    SELECT provider, tried_at, succeeded_at, error FROM provider_syncs ORDER BY provider";
+    SELECT provider, tried_at, succeeded_at, error, settings FROM provider_syncs ORDER BY provider";
 
 pub(super) fn all(
     connection: &mut Connection,
@@ -194,6 +196,7 @@ pub(super) fn record_sync(connection: &Connection, sync: &ProviderSync) -> Resul
         sync.tried_at.0,
         sync.succeeded_at.map(|time| time.0),
         sync.error,
+        sync.settings,
     ])?;
     Ok(())
 }
@@ -261,6 +264,7 @@ fn sync(row: &Row<'_>) -> rusqlite::Result<ProviderSync> {
         tried_at: Timestamp(row.get(1)?),
         succeeded_at: row.get::<_, Option<_>>(2)?.map(Timestamp),
         error: row.get(3)?,
+        settings: row.get(4)?,
     })
 }
 

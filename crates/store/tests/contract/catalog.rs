@@ -297,6 +297,7 @@ async fn the_last_look_at_each_provider_is_kept_and_a_failure_forgets_no_success
                 tried_at: Timestamp(tried),
                 succeeded_at: succeeded.map(Timestamp),
                 error: error.map(str::to_owned),
+                settings: format!("settings {tried}"),
             }
         };
         let never = look("groq", 1, None, Some("timeout"));

@@ -23,6 +23,7 @@ async fn a_store_answers_until_it_is_closed() {
             tried_at: late,
             succeeded_at: None,
             error: None,
+            settings: String::new(),
         };
         let sums = SumQuery {
             since: None,

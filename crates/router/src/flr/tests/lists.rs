@@ -200,6 +200,7 @@ fn a_list_that_is_too_old_says_so() {
         tried_at: NOW,
         succeeded_at: Some(Timestamp(NOW.0 - 1000 * age_s)),
         error: None,
+        settings: String::new(),
     };
     let fresh = Freshness::of(&[sync("x", 9000), sync("y", 3600)], 2, NOW);
     assert_eq!((fresh.age_s, fresh.is_stale), (Some(3600), false));

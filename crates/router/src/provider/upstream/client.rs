@@ -374,7 +374,18 @@ fn headers(config: &ProviderConfig, base: &Base) -> Result<HeaderMap, String> {
 
 impl Base {
     fn parse(url: &str) -> Result<Self, String> {
-        let wrong = |words: &str| format!("base_url: {url:?} {words}, as https://host/v1");
+        // A password and a query are shown to nobody.
+        let (shown, _) = url.split_once(['?', '#']).unwrap_or((url, ""));
+        let shown = match (shown.split_once("://"), shown.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+            (None, Some((_, host))) => format!("…@{host}"),
+            _ if url.contains('@') => "…".to_owned(),
+            _ => shown.to_owned(),
+        };
+        let wrong = |words: &str| format!("base_url: {shown:?} {words}, as https://host/v1");
+        if url.contains('#') {
+            return Err(wrong("must have no # and nothing behind it"));
+        }
         let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
         let scheme = uri.scheme_str().unwrap_or_default();
         if scheme != "https" && scheme != "http" {
@@ -382,12 +393,26 @@ impl Base {
         }
         let authority = uri.authority().ok_or_else(|| wrong("has no host"))?;
         if authority.as_str().contains('@') || authority.host().is_empty() {
-            return Err(wrong("must have a host, without a name of a user"));
+            return Err(wrong(
+                "must have a host, and no name of a user (a key goes into the variable that \
+                 key_variable names)",
+            ));
+        }
+        let behind_host = authority.as_str().strip_prefix(authority.host());
+        if behind_host.is_some_and(|rest| !rest.is_empty()) && authority.port_u16().is_none() {
+            return Err(wrong("has no number for its port"));
+        }
+        let path = uri.path().trim_end_matches('/');
+        for end in ["/chat/completions", "/completions"] {
+            if path.ends_with(end) {
+                let words = format!("must end before {end:?}, which is added");
+                return Err(wrong(&words));
+            }
         }
         let origin = format!("{scheme}://{authority}");
         Ok(Self {
             origin: origin.parse().map_err(|_| wrong("is no URL"))?,
-            path: uri.path().trim_end_matches('/').to_owned(),
+            path: path.to_owned(),
             query: uri
                 .query()
                 .map(|query| format!("?{query}"))

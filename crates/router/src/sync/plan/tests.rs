@@ -42,8 +42,18 @@ impl Rows {
     }
 
     fn sync(&mut self, provider: &str, seen: Result<&Look, &str>, now: Timestamp) -> SyncSummary {
+        self.sync_by(provider, &ListSource::default(), seen, now)
+    }
+
+    fn sync_by(
+        &mut self,
+        provider: &str,
+        source: &ListSource,
+        seen: Result<&Look, &str>,
+        now: Timestamp,
+    ) -> SyncSummary {
         let before = self.syncs.get(provider);
-        let plan = plan_update(provider, &self.catalog(), before, seen, now);
+        let plan = plan_update(provider, source, &self.catalog(), before, seen, now);
         for model in plan.update.models {
             self.models.insert(model.id.clone(), model);
         }
@@ -169,6 +179,31 @@ fn a_model_that_left_is_not_forgotten_and_may_return() {
     assert!(model.is_active());
     assert_eq!(model.first_seen_at, Some(hour(0)));
     assert_eq!(model.last_seen_at, Some(hour(3)));
+}
+
+#[test]
+fn a_list_that_the_settings_have_changed_is_not_doubted() {
+    let source = |is_fixed, settings: &str| ListSource {
+        is_fixed,
+        settings: settings.to_owned(),
+    };
+    for (before, after, is_doubted) in [
+        (source(false, "1"), source(false, "1"), true),
+        (source(false, "1"), source(false, "2"), false),
+        (source(true, "1"), source(true, "2"), false),
+        // Somebody else wrote what was known.
+        (source(true, "1"), source(true, "1"), false),
+    ] {
+        let mut rows = Rows::default();
+        rows.sync_by("x", &before, Ok(&look(&["m"])), hour(0));
+        // A look that failed tells nothing of the settings.
+        rows.sync_by("x", &after, Err("no connection"), hour(1));
+        assert_eq!(rows.syncs["x"].settings, before.settings);
+        let summary = rows.sync_by("x", &after, Ok(&look(&["n"])), hour(2));
+        assert_eq!(summary.doubt.is_some(), is_doubted, "{before:?} {after:?}");
+        assert_eq!(rows.gone_at("x", "m").is_some(), !is_doubted);
+        assert_eq!(rows.syncs["x"].settings, after.settings);
+    }
 }
 
 #[test]
@@ -357,7 +392,10 @@ fn an_update_is_cut_to_what_a_store_takes() {
         model.spec.context_length = Some(1);
         model.spec.max_output_tokens = Some(1);
     }
-    let plan = plan_update("x", &rows.catalog(), None, Ok(&changed), hour(1));
+    let plan = {
+        let source = ListSource::default();
+        plan_update("x", &source, &rows.catalog(), None, Ok(&changed), hour(1))
+    };
     let num_changes = plan.update.changes.len();
     assert_eq!(num_changes, 12_000);
     let pieces = pieces(plan.update);
