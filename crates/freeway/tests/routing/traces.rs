@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mock::{Behaviour, Mock};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -94,23 +95,23 @@ async fn wait_for(collector: &Mock, count: usize) -> Vec<Span> {
     timeout(PATIENCE, came).await.expect("the spans never came")
 }
 
-async fn collector() -> Mock {
+/// A server with these variables in its environment, its hosts, the collector of its traces, and its
+/// home.
+async fn traced(variables: &[(&str, &str)]) -> (Gateway, Mock, Mock, TempDir) {
     let collector = Mock::start().await.unwrap();
     // It goes by the model of a request, and an export has none.
     collector.set("", Behaviour::Status(200, Vec::new(), "{}".into()));
-    collector
-}
-
-fn telemetry(collector: &Mock) -> String {
-    format!(
-        "[telemetry]\notlp_endpoint = \"http://{}\"\n",
-        collector.address()
-    )
+    let mock = Mock::start().await.unwrap();
+    let endpoint = format!("otlp_endpoint = \"http://{}\"", collector.address());
+    let settings = format!("[telemetry]\n{endpoint}\n{}", hosts(&mock));
+    let home = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start_with(home.path(), &settings, variables).await;
+    (gateway, mock, collector, home)
 }
 
 /// Hosts `bad`, `good` and `own`, which have the same model under names of their own. All get a secret
 /// with each request.
-async fn hosts(mock: &Mock) -> String {
+fn hosts(mock: &Mock) -> String {
     mock.set("m-bad", Behaviour::Internal);
     let mut text = String::new();
     for (id, more) in [("bad", ""), ("good", ""), ("own", "is_own = true\n")] {
@@ -138,17 +139,11 @@ async fn ask(address: &str, headers: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn a_request_that_fails_over_is_a_span_with_one_below_it_for_each_attempt() {
-    let (home, mock, collector) = (
-        tempfile::tempdir().unwrap(),
-        Mock::start().await.unwrap(),
-        collector().await,
-    );
-    let settings = telemetry(&collector) + &hosts(&mock).await;
     let variables = [
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=collector-secret"),
         ("OTEL_SERVICE_NAME", "front"),
     ];
-    let gateway = Gateway::start_with(home.path(), &settings, &variables).await;
+    let (gateway, mock, collector, _home) = traced(&variables).await;
     let headers =
         format!("traceparent: 00-{TRACE}-{CALLER}-01\r\nauthorization: Bearer caller-secret\r\n");
     let reply = ask(
@@ -247,13 +242,7 @@ async fn a_request_that_fails_over_is_a_span_with_one_below_it_for_each_attempt(
 
 #[tokio::test]
 async fn a_server_of_ones_own_is_told_its_place_in_the_trace() {
-    let (home, mock, collector) = (
-        tempfile::tempdir().unwrap(),
-        Mock::start().await.unwrap(),
-        collector().await,
-    );
-    let settings = telemetry(&collector) + &hosts(&mock).await;
-    let gateway = Gateway::start(home.path(), &settings).await;
+    let (gateway, mock, collector, _home) = traced(&[]).await;
     let reply = ask(&gateway.address, "", &chat(&["test/own"], false)).await;
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
     // Ended before the batch is due: what is left is exported then.
@@ -274,13 +263,7 @@ async fn a_server_of_ones_own_is_told_its_place_in_the_trace() {
 
 #[tokio::test]
 async fn what_the_client_says_of_its_trace_is_kept_to() {
-    let (home, mock, collector) = (
-        tempfile::tempdir().unwrap(),
-        Mock::start().await.unwrap(),
-        collector().await,
-    );
-    let settings = telemetry(&collector) + &hosts(&mock).await;
-    let gateway = Gateway::start(home.path(), &settings).await;
+    let (gateway, _hosts, collector, _home) = traced(&[]).await;
     let good = format!("traceparent: 00-{TRACE}-{CALLER}-01\r\n");
     for headers in [
         // Not recorded there, so not here.
@@ -326,15 +309,9 @@ async fn what_the_client_says_of_its_trace_is_kept_to() {
 }
 
 #[tokio::test]
-async fn a_collector_that_hangs_slows_nobody_and_is_complained_of_once() {
-    let (home, mock, collector) = (
-        tempfile::tempdir().unwrap(),
-        Mock::start().await.unwrap(),
-        collector().await,
-    );
+async fn a_collector_that_refuses_or_hangs_slows_nobody_and_is_complained_of_once() {
+    let (gateway, _hosts, collector, _home) = traced(&[("FREEWAY_LOG", "warn")]).await;
     collector.set("", Behaviour::BadRequest);
-    let settings = telemetry(&collector) + &hosts(&mock).await;
-    let gateway = Gateway::start_with(home.path(), &settings, &[("FREEWAY_LOG", "warn")]).await;
     for index in 0..3 {
         let reply = ask(&gateway.address, "", &chat(&["test/good"], index == 1)).await;
         assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
@@ -356,15 +333,9 @@ async fn a_collector_that_hangs_slows_nobody_and_is_complained_of_once() {
 }
 
 #[tokio::test]
-async fn without_an_endpoint_nothing_is_traced() {
-    let (home, mock, collector) = (
-        tempfile::tempdir().unwrap(),
-        Mock::start().await.unwrap(),
-        collector().await,
-    );
-    let settings = telemetry(&collector) + &hosts(&mock).await;
+async fn where_it_is_switched_off_nothing_is_traced() {
     let off = [("OTEL_SDK_DISABLED", "true")];
-    let gateway = Gateway::start_with(home.path(), &settings, &off).await;
+    let (gateway, mock, collector, _home) = traced(&off).await;
     let headers = format!("traceparent: 00-{TRACE}-{CALLER}-01\r\n");
     let reply = ask(&gateway.address, &headers, &chat(&["test/own"], false)).await;
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
