@@ -165,6 +165,7 @@ fn status_of(kind: FailureKind) -> StatusCode {
         | FailureKind::AccountQuotaExhausted => StatusCode::TOO_MANY_REQUESTS,
         FailureKind::Timeout | FailureKind::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
         FailureKind::Unavailable
+        | FailureKind::ServerFault
         | FailureKind::ShutDown
         | FailureKind::PaymentRequired
         | FailureKind::KeyRejected

@@ -509,3 +509,25 @@ async fn a_key_that_has_used_up_its_quota_is_told_when_it_begins_anew() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn without_its_store_a_key_with_a_quota_is_told_to_come_again_and_one_without_is_answered() {
+    let server = with_keys().await;
+    let limited = KeySettings {
+        quota: KeyQuota {
+            requests_per_day: Some(100),
+            ..KeyQuota::default()
+        },
+        ..KeySettings::default()
+    };
+    let limited = add_key(&server, limited).await;
+    let free = add_key(&server, KeySettings::default()).await;
+    for holder in [&limited, &free] {
+        assert_eq!(holder.chat().await.status, 200);
+    }
+    server.store.close().await.unwrap();
+    let refused = limited.chat().await;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(refused.json()["error"]["code"], "server_fault");
+    assert_eq!(free.chat().await.status, 200);
+}
