@@ -36,7 +36,7 @@ use clap::Parser;
 
 use args::{Cli, Command};
 
-/// A fifth of what a relayed request cost was the C library's allocator.
+/// A relayed request allocates some hundred times, and this is faster at it than the C library.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

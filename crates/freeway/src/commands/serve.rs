@@ -23,7 +23,8 @@ use crate::local_target::{self, NO_MODEL};
 use crate::{UsageError, interrupt, providers, telemetry, terminal, wiring};
 
 /// How long the start waits for the first look at hosts that nobody has looked at yet, or not with
-/// these settings: until then there is no such model as theirs. One that hangs keeps those of others waiting no longer.
+/// these settings: until then there is no such model as theirs. One that hangs keeps those of others
+/// waiting no longer.
 const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the history of those of whom nothing is known in memory is looked up.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(300);
