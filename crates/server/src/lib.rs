@@ -7,10 +7,12 @@
 mod accompany;
 mod api;
 mod auth;
+mod base_url;
 mod body;
 mod error;
 mod listen;
 mod moment;
+mod openapi;
 mod query;
 mod quota;
 mod recent;

@@ -21,6 +21,7 @@ use crate::api::{chat, completions, flr, health, history, keys, me, metrics, mod
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
 use crate::error::{self, ApiError};
+use crate::openapi;
 
 /// What every endpoint may need.
 pub(crate) struct AppState {
@@ -94,7 +95,8 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
     for_everybody
         .merge(for_callers)
         .merge(own_api(Arc::clone(&auth)))
-        .merge(flr_api(auth))
+        .merge(flr_api(Arc::clone(&auth)))
+        .merge(documents(auth))
         .layer(from_fn_with_state(Arc::clone(&app), accompany))
         .with_state(app)
 }
@@ -159,6 +161,15 @@ fn flr_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
         .layer(from_fn(error::plain))
         .layer(from_fn_with_state(auth, flr::cors))
         .merge(for_everybody)
+}
+
+/// What describes this server, for whoever may reach it.
+fn documents(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
+    let cors = auth.cors();
+    Routes::new()
+        .route("/openapi.json", get(openapi::show).fallback(only_get))
+        .layer(from_fn_with_state(auth, auth::recognise))
+        .layer(cors)
 }
 
 /// Secrets and what people said are in no cache.
