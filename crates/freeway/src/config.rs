@@ -337,6 +337,7 @@ impl ServerSection {
             key_cache: Duration::from_secs(self.key_cache_s.into()),
             allowed_origins: self.origins()?,
             hosted_providers: Vec::new(),
+            sample_moment: None,
             drain_delay: Duration::from_secs(self.drain_delay_s.into()),
             drain_timeout: Duration::from_secs(self.drain_timeout_s.into()),
         })

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use router::{CallerQuota, Router};
-use store::Store;
+use store::{Store, Timestamp};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -48,6 +48,8 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// Ids of the providers whose lists of models are read: clients are told how old those are.
     pub hosted_providers: Vec<String>,
+    /// The moment that pages and charts speak of where the store has sample data; `None`: now.
+    pub sample_moment: Option<Timestamp>,
     /// How long connections are still accepted after the signal to end, while `/readyz` tells load
     /// balancers to look elsewhere.
     pub drain_delay: Duration,
@@ -67,6 +69,7 @@ impl Default for ServerConfig {
             key_cache: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             hosted_providers: Vec::new(),
+            sample_moment: None,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
@@ -135,6 +138,7 @@ impl Server {
             charts: Charts::default(),
             store,
             hosted_providers: config.hosted_providers.clone(),
+            sample_moment: config.sample_moment,
             auth: Arc::clone(&auth),
             bodies: BodyReader::new(config.max_body_bytes, config.body_timeout),
             small_bodies: BodyReader::new(SMALL_BODY_BYTES, config.body_timeout),

@@ -12,8 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt;
 use router::provider::AnswerEvent;
+use router::recorder::now;
 use router::{CallerQuota, Router, RouterError, WatchedStream};
-use store::Store;
+use store::{Store, Timestamp};
 use tokio::sync::watch;
 
 use crate::accompany::{CHAT, COMPLETIONS, accompany};
@@ -28,6 +29,8 @@ pub(crate) struct AppState {
     pub(crate) store: Arc<dyn Store>,
     /// Ids of the providers whose lists the catalogue is made of.
     pub(crate) hosted_providers: Vec<String>,
+    /// What "now" is where the store has sample data.
+    pub(crate) sample_moment: Option<Timestamp>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
     pub(crate) charts: flr::Charts,
@@ -42,6 +45,11 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
+    /// The moment that pages and charts speak of: now, or that of the sample data.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.sample_moment.unwrap_or_else(now)
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         *self.drain.borrow()
     }
