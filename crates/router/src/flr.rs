@@ -30,7 +30,7 @@ pub use feedback::{
 };
 pub use health::{HealthParams, health_body, health_params};
 pub use models::{full_body, ids_body};
-pub use params::{DEFAULT_SORT, DEFAULT_WINDOW, ListParams, list_params};
+pub use params::{DEFAULT_SORT, DEFAULT_WINDOW, ListParams, is_for, list_params, sort};
 
 /// The words of the errors of this API, when the server fails.
 pub mod failures {

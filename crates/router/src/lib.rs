@@ -58,4 +58,7 @@ pub use preferences::{
     DataPolicy, MAX_LISTED_MODELS, MAX_MODEL_CHARS, MAX_TOP_N, Preferences, Sort, UseCase,
 };
 pub use random_id::{random_id, random_unit, request_id};
-pub use router::{AUTO, Answer, Arrival, AttemptSummary, Router, RouterConfig, WatchedStream};
+pub use router::{
+    AUTO, Answer, Arrival, AttemptSummary, HostState, Resting, RouteStatus, Router, RouterConfig,
+    WatchedStream,
+};

@@ -11,4 +11,5 @@ mod holder;
 mod keys;
 mod lifecycle;
 mod openapi;
+mod pages;
 mod requests;
