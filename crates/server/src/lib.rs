@@ -7,7 +7,6 @@
 mod accompany;
 mod api;
 mod auth;
-mod base_url;
 mod body;
 mod error;
 mod listen;

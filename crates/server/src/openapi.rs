@@ -16,18 +16,16 @@ mod service;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use crate::base_url::base_url;
 use crate::body::json_response;
 use crate::error::codes::{Code, codes};
-use crate::routes::AppState;
+use crate::web::site::Site;
 pub(crate) use operation::{Access, Header, Operation, Place, Tag};
 use schema::Schema;
 
@@ -89,8 +87,8 @@ impl Api {
 }
 
 /// The document.
-pub(crate) async fn show(State(app): State<Arc<AppState>>, headers: HeaderMap) -> Response {
-    let document = document(&base_url(&headers), app.auth.is_keyless());
+pub(crate) async fn show(site: Site) -> Response {
+    let document = document(&site.url, site.is_keyless);
     let mut response = json_response(StatusCode::OK, &document);
     let cache = HeaderValue::from_static("no-cache");
     response.headers_mut().insert(CACHE_CONTROL, cache);

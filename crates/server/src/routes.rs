@@ -23,9 +23,10 @@ use crate::api::{chat, completions, flr, health, history, keys, me, metrics, mod
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
 use crate::error::{self, ApiError};
-use crate::openapi;
+use crate::web::feed::Feeds;
 use crate::web::model::ModelReads;
 use crate::web::overview::Overviews;
+use crate::web::pictures::Pictures;
 use crate::web::{self, not_found};
 
 /// What every endpoint may need.
@@ -41,6 +42,8 @@ pub(crate) struct AppState {
     pub(crate) charts: flr::Charts,
     pub(crate) overviews: Overviews,
     pub(crate) model_reads: ModelReads,
+    pub(crate) feeds: Feeds,
+    pub(crate) pictures: Pictures,
     /// Where the server listens, and the URL by which others reach it, if the settings say so.
     pub(crate) address: SocketAddr,
     pub(crate) public_url: Option<String>,
@@ -113,8 +116,7 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .merge(for_callers)
         .merge(web::routes(&app, Arc::clone(&auth)))
         .merge(own_api(Arc::clone(&auth)))
-        .merge(flr_api(Arc::clone(&auth)))
-        .merge(documents(auth))
+        .merge(flr_api(auth))
         .layer(from_fn_with_state(Arc::clone(&app), accompany))
         .with_state(app)
 }
@@ -179,15 +181,6 @@ fn flr_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
         .layer(from_fn(error::plain))
         .layer(from_fn_with_state(auth, flr::cors))
         .merge(for_everybody)
-}
-
-/// What describes this server, for whoever may reach it.
-fn documents(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
-    let cors = auth.cors();
-    Routes::new()
-        .route("/openapi.json", get(openapi::show).fallback(only_get))
-        .layer(from_fn_with_state(auth, auth::recognise))
-        .layer(cors)
 }
 
 /// Secrets and what people said are in no cache.

@@ -4,18 +4,26 @@
 //! them know of all models, [`page`] what all have in common, [`assets`] what they load.
 
 mod assets;
+pub(crate) mod changes;
 mod chart;
+mod document;
 mod error;
+pub(crate) mod feed;
 mod home;
+mod json_ld;
 pub(crate) mod model;
 mod models;
 pub(crate) mod overview;
 mod page;
+mod picture;
+pub(crate) mod pictures;
 mod providers;
 mod row;
-mod site;
+pub(crate) mod site;
+mod sitemap;
 mod status;
 mod text;
+mod xml;
 
 use std::sync::Arc;
 
@@ -32,6 +40,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use crate::auth::{self, Auth};
+use crate::openapi;
 use crate::routes::AppState;
 
 pub(crate) use error::not_found;
@@ -53,14 +62,30 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
         .route("/providers/{*author}", get(providers::show))
         .route("/status", get(status::show))
         .route("/report", post(model::report))
-        .layer(from_fn_with_state(auth, auth::recognise))
+        .layer(from_fn_with_state(Arc::clone(&auth), auth::recognise))
         .layer(from_fn_with_state(Arc::clone(app), error::as_page))
         .layer(from_fn(with_policy));
     Routes::new()
         .route("/static/{version}/{name}", get(assets::show))
         .route("/favicon.ico", get(assets::favicon))
         .merge(for_everybody)
+        .merge(documents(auth))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+}
+
+/// What programs read of the same: descriptions, news and pictures.
+fn documents(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
+    let cors = auth.cors();
+    Routes::new()
+        .route("/openapi.json", get(openapi::show))
+        .route("/feed.xml", get(feed::rss))
+        .route("/feed.json", get(feed::json_feed))
+        .route("/sitemap.xml", get(sitemap::show))
+        .route("/robots.txt", get(sitemap::robots))
+        .route("/og/site.png", get(pictures::of_site))
+        .route("/og/models/{*name}", get(pictures::of_model))
+        .layer(from_fn_with_state(auth, auth::recognise))
+        .layer(cors)
 }
 
 /// Says what browsers may do with a page.

@@ -138,7 +138,6 @@ const TRY_AGAIN: &str = "Try again a little later.";
 /// The errors that do not come of an attempt, with when they come and what to do.
 fn own() -> Vec<(ApiError, Scope, &'static str, &'static str)> {
     let invalid = |code| InvalidRequest::default().with_code(code).into();
-    let model = String::new;
     vec![
         (
             invalid("invalid_json"),
@@ -187,8 +186,9 @@ fn own() -> Vec<(ApiError, Scope, &'static str, &'static str)> {
         ),
         (
             RouterError::NotOffered {
-                model: model(),
+                model: String::new(),
                 was_offered: true,
+                listed_by: Vec::new(),
             }
             .into(),
             Scope::Answer,

@@ -121,7 +121,7 @@ fn of_admin() -> Vec<Operation> {
                           not known are refused."
                 .to_owned(),
             body: small(
-                named("NewKey"),
+                named("KeySettings"),
                 "A key for a worker",
                 json!({
                     "name": "worker",
@@ -149,14 +149,14 @@ fn of_admin() -> Vec<Operation> {
         },
         Operation {
             method: "PATCH",
-            summary: "Change the settings of a key",
-            description: "What is not named stays; `null` puts a member back to its default. \
+            summary: "Change a key",
+            description: "Its name, its end and its settings. What is not named stays; `null` puts a member back to its default. \
                           Limits of a quota change one by one, preferences as a whole. A member \
                           that is wrong changes nothing at all."
                 .to_owned(),
             parameters: vec![id()],
             body: small(
-                object(settings(true)),
+                named("KeySettings"),
                 "Fewer requests a day",
                 json!({"quota": {"requestsPerDay": 100}}),
             ),
@@ -203,6 +203,11 @@ fn page_parameters() -> Vec<Parameter> {
             "How many to a page.",
         ),
         in_query("before", text(), "What the page before gave as `next`."),
+        in_query(
+            "outcome",
+            outcomes(["ok", "failed"]),
+            "Only requests that ended so; `failed` is everything but `ok`.",
+        ),
     ]
 }
 
@@ -254,7 +259,7 @@ fn key() -> Schema {
     object(members)
 }
 
-fn new_key() -> Schema {
+fn key_settings() -> Schema {
     let mut members = vec![
         maybe(
             "name",
@@ -361,18 +366,20 @@ fn times() -> Vec<Member> {
     ]
 }
 
+/// These words and those of all kinds of failure.
+fn outcomes<const N: usize>(words: [&'static str; N]) -> Schema {
+    let failures = FailureKind::ALL.iter().map(|kind| kind.as_str());
+    word(words.into_iter().chain(failures))
+}
+
 fn history() -> Schema {
-    let outcomes = || {
-        let failures = FailureKind::ALL.iter().map(|kind| kind.as_str());
-        word(["ok"].into_iter().chain(failures))
-    };
     let mut attempt = vec![
         always("number", integer(), "Which it was, from 1."),
         always("model", text(), "The id of the model."),
         always("provider", text(), "Who was asked."),
         always("name", text(), "What the provider calls the model."),
         always("startedAt", moment(), ""),
-        always("outcome", outcomes(), "How it ended."),
+        always("outcome", outcomes(["ok"]), "How it ended."),
         always(
             "faultDomain",
             word(FaultDomain::ALL.map(FaultDomain::as_str)).or_null(),
@@ -404,7 +411,7 @@ fn history() -> Schema {
         always("operation", text(), "Such as `chat`."),
         always("requestedModel", text(), "What was asked for."),
         always("deployment", text().or_null(), "Who answered."),
-        always("outcome", outcomes(), "How it ended."),
+        always("outcome", outcomes(["ok"]), "How it ended."),
         always("isStream", boolean(), ""),
     ];
     request.extend(times());
@@ -430,7 +437,7 @@ fn history() -> Schema {
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("Key", key()),
-        ("NewKey", new_key()),
+        ("KeySettings", key_settings()),
         ("Preferences", preferences()),
         ("Me", me()),
         ("History", history()),

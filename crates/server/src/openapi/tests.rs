@@ -6,7 +6,7 @@ use super::*;
 
 /// The paths and methods that `routes.rs` names, as the document would write them.
 fn routed() -> BTreeSet<(String, String)> {
-    let source = include_str!("../routes.rs");
+    let source = concat!(include_str!("../routes.rs"), include_str!("../web.rs"));
     let mut found = BTreeSet::new();
     for call in source.split(".route(").skip(1) {
         let (path, rest) = call.split_once(',').unwrap();
@@ -16,7 +16,9 @@ fn routed() -> BTreeSet<(String, String)> {
             literal => literal.trim_matches('"'),
         };
         // What stands behind belongs to the next piece of the chain.
-        let handlers = rest.split(".fallback(").next().unwrap();
+        let ends = [".fallback(", ".layer(", ".merge("];
+        let ends = ends.iter().filter_map(|end| rest.find(end));
+        let handlers = &rest[..ends.min().unwrap_or(rest.len())];
         let mut num_methods = 0;
         for method in ["get", "post", "put", "patch", "delete"] {
             let is_named = handlers
@@ -35,11 +37,19 @@ fn routed() -> BTreeSet<(String, String)> {
     found
 }
 
+/// What programs ask of the server itself.
+const SERVICE: [&str; 6] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/feed.xml",
+    "/feed.json",
+];
+
 /// Whether programs are meant to ask it; the rest are pages.
 fn is_for_programs(path: &str) -> bool {
-    path.starts_with("/v1/")
-        || path.starts_with("/api/")
-        || ["/healthz", "/readyz", "/metrics", "/openapi.json"].contains(&path)
+    path.starts_with("/v1/") || path.starts_with("/api/") || SERVICE.contains(&path)
 }
 
 #[test]

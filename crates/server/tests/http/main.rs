@@ -4,6 +4,7 @@
 mod access;
 mod answers;
 mod client;
+mod documents;
 mod failures;
 mod flr;
 mod flr_lists;
