@@ -6,6 +6,7 @@
 mod assets;
 pub(crate) mod changes;
 mod chart;
+mod docs;
 mod document;
 mod error;
 pub(crate) mod feed;
@@ -58,6 +59,8 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
         .route("/models/", get(models::to_list))
         .route("/models/{*name}", get(model::show))
         .route("/compare", get(models::compare))
+        .route("/docs", get(docs::show))
+        .route("/docs/{section}", get(docs::section))
         .route("/providers", get(providers::list))
         .route("/providers/{*author}", get(providers::show))
         .route("/status", get(status::show))

@@ -4,6 +4,7 @@
 mod access;
 mod answers;
 mod client;
+mod docs;
 mod documents;
 mod failures;
 mod flr;
