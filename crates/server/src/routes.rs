@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use crate::accompany::{CHAT, COMPLETIONS, accompany};
 use crate::api::{chat, completions, flr, health, history, keys, me, metrics, models, route};
 use crate::auth::{self, Auth};
-use crate::body::BodyReader;
+use crate::body::{BodyReader, discard};
 use crate::error::{self, ApiError};
 use crate::web::model::ModelReads;
 use crate::web::overview::Overviews;
@@ -206,21 +206,27 @@ only! {
     only_get_patch_delete: "GET, HEAD, PATCH, DELETE";
 }
 
+/// Browsers are shown a page. Programs are told who may ask before they are told what there is.
 async fn no_such_path(State(app): State<Arc<AppState>>, request: Request) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
     let is_under = |part: &str| {
-        path.strip_prefix(part)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let rest = path.strip_prefix(part);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let is_flat = is_under("/api");
-    let method = request.method().to_string();
     if !is_flat
         && !is_under("/v1")
-        && let Some(page) = not_found(&app, request).await
+        && let Some(page) = not_found(&app, request.headers())
     {
         return page;
     }
-    let response = ApiError::NoSuchPath { method, path }.into_response();
+    let method = request.method().to_string();
+    let error = match app.auth.check(request.headers()).await {
+        Ok(_) => ApiError::NoSuchPath { method, path },
+        Err(error) => error,
+    };
+    discard(request.into_body()).await;
+    let response = error.into_response();
     match is_flat {
         true => error::flat(response),
         false => response,
