@@ -57,5 +57,6 @@ pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, UseCase};
 pub use random_id::{random_id, random_unit, request_id};
 pub use router::{
-    AUTO, Answer, Arrival, AttemptSummary, HostState, Resting, Router, RouterConfig, WatchedStream,
+    AUTO, Answer, Arrival, AttemptSummary, HostStatus, RouteStatus, Router, RouterConfig,
+    WatchedStream,
 };
