@@ -64,7 +64,10 @@ async fn an_administrator_makes_changes_and_revokes_keys() {
     let change = json!({"name": "batch", "expiresAt": null});
     let reply = admin.send("PATCH", &path, Some(change)).await;
     let renamed = &reply.json()["key"];
-    assert_eq!((&renamed["name"], &renamed["expiresAt"]), (&json!("batch"), &Value::Null));
+    assert_eq!(
+        (&renamed["name"], &renamed["expiresAt"]),
+        (&json!("batch"), &Value::Null)
+    );
     assert_eq!(renamed["quota"]["tokensPerDay"], 9, "{renamed}");
     // All of it or nothing.
     let change = json!({"name": "lost", "expiresAt": "2001-01-01", "keepsContent": false});
