@@ -650,25 +650,27 @@ async fn a_model_of_hosts_that_are_not_set_up_is_told_with_their_names() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_looks_after_the_server_sees_which_deployment_rests_and_why() {
+async fn whoever_looks_after_the_server_sees_which_host_rests_and_why() {
     let fail = [Act::Fail(FailureKind::RateLimited, Some(600))];
     let world = World::new(vec![hosted("b", &fail), hosted("a", &[Act::Say("a")])]).await;
     world.ask("b/test/m:free").await.err().unwrap();
-    let now = now();
-    let hosts = world.router.hosts(now);
-    let hosts: Vec<_> = hosts.iter().map(|host| host.id.as_str()).collect();
-    assert_eq!(hosts, ["a", "b"]);
-    let routes = world.router.routes(now);
-    let of = |provider: &str| routes.iter().find(|one| one.provider == provider).unwrap();
-    assert_eq!(of("a").breaker, Admission::Closed);
-    let Admission::Open { until, why, .. } = of("b").breaker else {
-        panic!("{:?}", of("b"));
+    let [a, b] = &world.router.hosts(now())[..] else {
+        panic!("there are two");
     };
-    assert_eq!(why, FailureKind::RateLimited);
-    assert!(
-        (595_000..=600_000).contains(&(until.0 - now.0)),
-        "{until:?}"
+    assert_eq!(
+        (a.id.as_str(), a.num_deployments, &a.resting[..]),
+        ("a", 1, &[][..])
     );
+    assert_eq!((b.id.as_str(), b.num_deployments), ("b", 1));
+    let [resting] = &b.resting[..] else {
+        panic!("{b:?}");
+    };
+    assert_eq!(
+        (resting.name.as_str(), resting.why),
+        ("test/m:free", Some(FailureKind::RateLimited))
+    );
+    let wait_ms = resting.until.unwrap().0 - now().0;
+    assert!((595_000..=600_000).contains(&wait_ms), "{wait_ms}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,4 +13,5 @@ mod flr_lists;
 mod holder;
 mod keys;
 mod lifecycle;
+mod pages;
 mod requests;

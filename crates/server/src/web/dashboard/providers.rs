@@ -7,9 +7,8 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use router::breaker::Admission;
 use router::recorder::now;
-use router::{HostStatus, RouteStatus};
+use router::{HostState, Resting};
 use store::ProviderSync;
 
 use super::gate::Visitor;
@@ -69,18 +68,12 @@ struct Synced {
 }
 
 impl Rest {
-    /// `None`: it is asked as usual.
-    fn of(route: &RouteStatus) -> Option<Self> {
-        let (why, until) = match route.breaker {
-            Admission::Closed => return None,
-            Admission::HalfOpen => (None, None),
-            Admission::Open { until, why, .. } => (Some(why), Some(until)),
-        };
-        Some(Self {
-            name: text::name(&route.name),
-            why: why.map(|kind| kind.as_str().replace('_', " ")),
-            until: until.map(When::minute),
-        })
+    fn of(one: &Resting) -> Self {
+        Self {
+            name: text::name(&one.name),
+            why: one.why.map(|kind| kind.as_str().replace('_', " ")),
+            until: one.until.map(When::minute),
+        }
     }
 }
 
@@ -97,18 +90,10 @@ impl Synced {
 }
 
 impl Used {
-    fn of(
-        host: &HostStatus,
-        routes: &[RouteStatus],
-        setups: &[ProviderSetup],
-        syncs: &[ProviderSync],
-    ) -> Self {
+    fn of(host: &HostState, setups: &[ProviderSetup], syncs: &[ProviderSync]) -> Self {
         let setup = setups.iter().find(|one| one.id == host.id);
         let sync = syncs.iter().find(|one| one.provider == host.id);
-        let own = routes.iter().filter(|one| one.provider == host.id);
-        let mut resting: Vec<_> = own.clone().filter_map(Rest::of).collect();
-        let num_more_resting = resting.len().saturating_sub(MAX_RESTING);
-        resting.truncate(MAX_RESTING);
+        let resting = host.resting.iter().take(MAX_RESTING).map(Rest::of);
         Self {
             name: setup.map_or_else(|| host_name(&host.id), |one| one.name.clone()),
             account: Account::of(host),
@@ -116,9 +101,9 @@ impl Used {
             load: host
                 .load
                 .map(|load| format!("{} of {} places taken", load.in_flight, load.max_in_flight)),
-            num_deployments: own.count(),
-            resting,
-            num_more_resting,
+            num_deployments: host.num_deployments,
+            resting: resting.collect(),
+            num_more_resting: host.resting.len().saturating_sub(MAX_RESTING),
             sync: sync.map(Synced::of),
         }
     }
@@ -131,11 +116,9 @@ pub(super) async fn show(
 ) -> Result<Response, ApiError> {
     let setups = &app.dashboard.setups;
     let syncs = app.store.syncs().await?;
-    let (hosts, routes) = (app.router.hosts(now()), app.router.routes(now()));
+    let hosts = app.router.hosts(now());
     let is_used = |id: &str| hosts.iter().any(|host| host.id == *id);
-    let used = hosts
-        .iter()
-        .map(|host| Used::of(host, &routes, setups, &syncs));
+    let used = hosts.iter().map(|host| Used::of(host, setups, &syncs));
     let others = setups.iter().filter(|one| !is_used(&one.id));
     let unasked = syncs.iter().filter(|one| !is_used(&one.provider));
     html(&Providers {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use router::provider::QuotaWindow;
 use router::quota::QuotaAdmission;
 use router::recorder::now;
-use router::{Caller, HostStatus, QuotaState};
+use router::{Caller, HostState, QuotaState};
 use store::{KeyQuota, Timestamp};
 
 use super::gate::Visitor;
@@ -90,12 +90,12 @@ fn window_text(window: QuotaWindow) -> &'static str {
 }
 
 impl Account {
-    pub(super) fn of(host: &HostStatus) -> Self {
+    pub(super) fn of(host: &HostState) -> Self {
         let rows = host
             .quotas
             .iter()
             .map(|one| QuotaRow::new(one.window, one.limit, one.remaining, one.resets_at));
-        let (problem, until) = match host.admission {
+        let (problem, until) = match host.account {
             QuotaAdmission::Open => (None, None),
             QuotaAdmission::UsedUp { window, until } => {
                 let problem = format!("{} used up", window_text(window));
