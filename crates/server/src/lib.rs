@@ -21,4 +21,4 @@ mod sse;
 mod web;
 
 pub use auth::Access;
-pub use listen::{Server, ServerConfig, ServerError};
+pub use listen::{ProviderSetup, Server, ServerConfig, ServerError, SetupVariable};

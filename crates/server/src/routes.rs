@@ -23,6 +23,7 @@ use crate::api::{chat, completions, flr, health, history, keys, me, metrics, mod
 use crate::auth::{self, Auth};
 use crate::body::{BodyReader, discard};
 use crate::error::{self, ApiError};
+use crate::web::dashboard::Dashboard;
 use crate::web::model::ModelReads;
 use crate::web::overview::Overviews;
 use crate::web::{self, not_found};
@@ -33,8 +34,6 @@ pub(crate) struct AppState {
     pub(crate) store: Arc<dyn Store>,
     /// Ids of the providers whose lists the catalogue is made of.
     pub(crate) hosted_providers: Vec<String>,
-    /// What "now" is where the store has sample data.
-    pub(crate) sample_moment: Option<Timestamp>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
     pub(crate) charts: flr::Charts,
@@ -43,6 +42,9 @@ pub(crate) struct AppState {
     /// Where the server listens, and the URL by which others reach it, if the settings say so.
     pub(crate) address: SocketAddr,
     pub(crate) public_url: Option<String>,
+    pub(crate) dashboard: Dashboard,
+    /// In a demonstration: the moment that pages and charts speak of.
+    pub(crate) sample_moment: Option<Timestamp>,
     pub(crate) bodies: BodyReader,
     /// For requests that hold no conversation.
     pub(crate) small_bodies: BodyReader,
@@ -180,7 +182,7 @@ fn flr_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
 }
 
 /// Secrets and what people said are in no cache.
-async fn not_stored(request: Request, next: Next) -> Response {
+pub(crate) async fn not_stored(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(CACHE_CONTROL, no_store);
@@ -190,7 +192,7 @@ async fn not_stored(request: Request, next: Next) -> Response {
 /// Declares answers to methods that a path does not take.
 macro_rules! only {
     ($($name:ident: $allowed:literal;)*) => {
-        $(async fn $name(method: Method) -> ApiError {
+        $(pub(crate) async fn $name(method: Method) -> ApiError {
             let method = method.to_string();
             let allowed = $allowed;
             ApiError::MethodNotAllowed { method, allowed }

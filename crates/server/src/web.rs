@@ -5,6 +5,7 @@
 
 mod assets;
 mod chart;
+pub(crate) mod dashboard;
 mod error;
 mod home;
 pub(crate) mod model;
@@ -61,6 +62,7 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
         .route("/favicon.ico", get(assets::favicon))
         .merge(for_everybody)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .merge(dashboard::routes(app))
 }
 
 /// Says what browsers may do with a page.

@@ -28,6 +28,8 @@ macro_rules! assets {
 
 const ASSETS: &[Asset] = assets![
     "base.js",
+    "dashboard.css",
+    "dashboard.js",
     "favicon.svg",
     "model.js",
     "models.css",
