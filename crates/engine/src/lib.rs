@@ -47,8 +47,8 @@ pub use model::{LoadOptions, Mode, Model};
 pub use request::{GenerateRequest, SubmitError};
 pub use run_state::RunState;
 pub use sampler::{
-    GeneratedToken, MAX_TOP_LOGPROBS, Sampler, SamplerScratch, SamplingError, SamplingParams,
-    log_sum_exp,
+    GeneratedToken, MAX_LOGIT_BIAS, MAX_PENALTY, MAX_TEMPERATURE, MAX_TOP_LOGPROBS, Sampler,
+    SamplerScratch, SamplingError, SamplingParams, log_sum_exp,
 };
 pub use sequence::{FinishReason, SequenceId};
 

@@ -26,7 +26,9 @@ use crate::constraint::TokenMask;
 use crate::rng::CounterRng;
 
 pub use exp::log_sum_exp;
-pub use params::{MAX_TOP_LOGPROBS, SamplingError, SamplingParams};
+pub use params::{
+    MAX_LOGIT_BIAS, MAX_PENALTY, MAX_TEMPERATURE, MAX_TOP_LOGPROBS, SamplingError, SamplingParams,
+};
 
 /// One generated token.
 #[derive(Clone, Debug, PartialEq)]

@@ -33,6 +33,14 @@ pub enum HourStatus {
 }
 
 impl HourStatus {
+    /// Every one, the best last.
+    pub const ALL: [Self; 4] = [
+        Self::NotListed,
+        Self::NotObserved,
+        Self::ListedOnly,
+        Self::Callable,
+    ];
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

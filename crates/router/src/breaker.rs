@@ -87,6 +87,9 @@ pub enum Admission {
 }
 
 impl Admission {
+    /// Every word of [`Admission::as_str`].
+    pub const WORDS: [&str; 3] = ["closed", "half_open", "open"];
+
     /// The word for it in metrics and explanations.
     pub fn as_str(self) -> &'static str {
         match self {

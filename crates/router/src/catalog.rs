@@ -86,6 +86,20 @@ pub enum Tier {
     Demo,
 }
 
+impl Tier {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Hosted, Self::Local, Self::Demo];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hosted => "hosted",
+            Self::Local => "local",
+            Self::Demo => "demo",
+        }
+    }
+}
+
 /// What the providers of this machine and of its owner's others run now. It is never stored:
 /// several servers that share a database each have their own.
 #[derive(Clone, Debug, PartialEq)]

@@ -406,6 +406,15 @@ pub enum FaultDomain {
 }
 
 impl FaultDomain {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Caller,
+        Self::Account,
+        Self::Host,
+        Self::Network,
+        Self::Server,
+    ];
+
     /// The word for it in logs, metrics and the store.
     pub fn as_str(self) -> &'static str {
         match self {

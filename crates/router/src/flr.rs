@@ -24,10 +24,13 @@ use crate::model_info::{ModelKind, ModelSpec};
 pub use availability::{AvailabilityParams, BadDays, availability_body, availability_params};
 pub use cases::{Cases, CasesOf};
 pub use errors::{Attribution, ErrorRate, ErrorRates, Point};
-pub use feedback::{Feedback, FeedbackError, MAX_FEEDBACK_BYTES, parse_feedback};
+pub use feedback::{
+    Feedback, FeedbackError, ISSUES, MAX_DETAILS_CHARS, MAX_FEEDBACK_BYTES, MAX_REQUEST_ID_CHARS,
+    parse_feedback,
+};
 pub use health::{HealthParams, health_body, health_params};
 pub use models::{full_body, ids_body};
-pub use params::{ListParams, is_for, list_params, sort};
+pub use params::{DEFAULT_SORT, DEFAULT_WINDOW, ListParams, is_for, list_params, sort};
 
 /// The words of the errors of this API, when the server fails.
 pub mod failures {
@@ -47,7 +50,7 @@ pub mod failures {
 const OPENROUTER: &str = "openrouter";
 
 /// Tokens from which on a context is long.
-const LONG_CONTEXT: u64 = 100_000;
+pub const LONG_CONTEXT: u64 = 100_000;
 
 /// Seconds after which the list counts as stale. There is a look in every hour, but not always at
 /// the same minute.

@@ -54,7 +54,9 @@ pub use error::{
 };
 pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
-pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, UseCase};
+pub use preferences::{
+    DataPolicy, MAX_LISTED_MODELS, MAX_MODEL_CHARS, MAX_TOP_N, Preferences, Sort, UseCase,
+};
 pub use random_id::{random_id, random_unit, request_id};
 pub use router::{
     AUTO, Answer, Arrival, AttemptSummary, HostState, Resting, RouteStatus, Router, RouterConfig,

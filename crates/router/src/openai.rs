@@ -14,6 +14,17 @@ mod prompt;
 mod relayed;
 pub(crate) mod upstream;
 
+/// The limits of requests, for those who describe the API.
+pub mod limits {
+    pub use engine::{MAX_LOGIT_BIAS, MAX_PENALTY, MAX_TEMPERATURE, MAX_TOP_LOGPROBS};
+
+    pub use super::chat_request::{
+        MAX_CHOICES, MAX_MESSAGES, MAX_MODELS, MAX_STOP_BYTES, MAX_STOPS, MAX_TOOLS,
+    };
+    pub use super::completion::{DEFAULT_MAX_TOKENS, MAX_LOGPROBS, MAX_PROMPTS};
+    pub use crate::provider::local::{MAX_BIASES, MAX_NAME_BYTES, effort_words};
+}
+
 pub use chat_request::{
     ChatMessage, ChatRequest, ContentPart, FunctionDefinition, JsonSchema, MessageContent,
     MessageRole, ProviderWishes, Reasoning, ResponseFormat, StopSequences, StreamOptions,

@@ -12,8 +12,10 @@ use crate::reliability::Window;
 
 /// Models that a list of a key names at most.
 pub const MAX_LISTED_MODELS: usize = 50;
+/// Models that a list has at most, if it is asked to have few.
+pub const MAX_TOP_N: u8 = 100;
 /// Characters of the name of a model.
-const MAX_MODEL_CHARS: usize = 200;
+pub const MAX_MODEL_CHARS: usize = 200;
 /// Faults that are reported at most.
 const MAX_FAULTS: usize = 20;
 /// What a provider may add to the id of a model that it offers for nothing.
@@ -144,8 +146,8 @@ impl Preferences {
                 "sort" => {
                     preferences.sort = reader.word(name, value, Sort::parse, &Sort::choices())
                 }
-                "topN" => preferences.top_n = reader.number(name, value, 1),
-                "maxErrorRate" => preferences.max_error_rate = reader.number(name, value, 0),
+                "topN" => preferences.top_n = reader.number(name, value, 1, MAX_TOP_N),
+                "maxErrorRate" => preferences.max_error_rate = reader.number(name, value, 0, 100),
                 "timeRange" => {
                     let choices = Window::ALL.map(Window::as_str).join(", ");
                     preferences.time_range = reader.word(name, value, Window::parse, &choices);
@@ -285,17 +287,17 @@ impl Reader {
         read
     }
 
-    /// A number from `min` to 100; fractions are cut off.
-    fn number(&mut self, name: &str, value: &Value, min: u8) -> Option<u8> {
+    /// A number from `min` to `max`; fractions are cut off.
+    fn number(&mut self, name: &str, value: &Value, min: u8, max: u8) -> Option<u8> {
         let read = value
             .as_f64()
-            .filter(|number| (f64::from(min)..=100.0).contains(number))
+            .filter(|number| (f64::from(min)..=f64::from(max)).contains(number))
             // In range, so it fits.
             .map(|number| number as u8);
         if read.is_none() {
             self.fault(
                 name.to_owned(),
-                &format!("must be a number from {min} to 100"),
+                &format!("must be a number from {min} to {max}"),
             );
         }
         read

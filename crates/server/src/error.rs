@@ -1,5 +1,7 @@
 //! The one map from errors to status and body.
 
+pub(crate) mod codes;
+
 use std::sync::Arc;
 
 use axum::body::Body;

@@ -11,6 +11,7 @@ mod body;
 mod error;
 mod listen;
 mod moment;
+mod openapi;
 mod query;
 mod quota;
 mod recent;

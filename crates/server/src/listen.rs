@@ -182,6 +182,8 @@ impl Server {
             charts: Charts::default(),
             overviews: Overviews::default(),
             model_reads: web::model::reads(),
+            feeds: web::feed::Feeds::default(),
+            pictures: web::pictures::Pictures::default(),
             address: self.address,
             public_url: config.public_url.clone(),
             sample_moment: config.sample_moment,

@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-/// Answers that are kept at most. Those that are too old stay until others need their place.
+/// Answers that are kept at most, if nothing else is said. Those that are too old stay until others need their place.
 const MAX_ENTRIES: usize = 32;
 
 /// Answers by what was asked.
 pub(crate) struct Recent<K, V, E> {
     max_age: Duration,
+    max_entries: usize,
     entries: Mutex<HashMap<K, Entry<V, E>>>,
 }
 
@@ -29,8 +30,14 @@ struct Read<V, E> {
 impl<K: Eq + Hash, V, E> Recent<K, V, E> {
     /// Keeps each answer for `max_age` from when it was begun to be read.
     pub(crate) fn new(max_age: Duration) -> Self {
+        Self::with_room(max_age, MAX_ENTRIES)
+    }
+
+    /// The same with room for so many answers.
+    pub(crate) fn with_room(max_age: Duration, max_entries: usize) -> Self {
         Self {
             max_age,
+            max_entries,
             entries: Mutex::default(),
         }
     }
@@ -59,12 +66,12 @@ impl<K: Eq + Hash, V, E> Recent<K, V, E> {
             return Arc::clone(entry);
         }
         entries.remove(&key);
-        if entries.len() >= MAX_ENTRIES {
+        if entries.len() >= self.max_entries {
             entries.retain(|_, entry| entry.get().is_none_or(|read| self.is_fresh(read, now)));
         }
         let entry = Entry::default();
         // Without a place it is read for this one alone.
-        if entries.len() < MAX_ENTRIES {
+        if entries.len() < self.max_entries {
             entries.insert(key, Arc::clone(&entry));
         }
         entry

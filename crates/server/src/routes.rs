@@ -24,8 +24,10 @@ use crate::auth::{self, Auth};
 use crate::body::{BodyReader, discard};
 use crate::error::{self, ApiError};
 use crate::web::dashboard::Dashboard;
+use crate::web::feed::Feeds;
 use crate::web::model::ModelReads;
 use crate::web::overview::Overviews;
+use crate::web::pictures::Pictures;
 use crate::web::{self, not_found};
 
 /// What every endpoint may need.
@@ -39,6 +41,8 @@ pub(crate) struct AppState {
     pub(crate) charts: flr::Charts,
     pub(crate) overviews: Overviews,
     pub(crate) model_reads: ModelReads,
+    pub(crate) feeds: Feeds,
+    pub(crate) pictures: Pictures,
     /// Where the server listens, and the URL by which others reach it, if the settings say so.
     pub(crate) address: SocketAddr,
     pub(crate) public_url: Option<String>,

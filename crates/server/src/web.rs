@@ -4,19 +4,28 @@
 //! them know of all models, [`page`] what all have in common, [`assets`] what they load.
 
 mod assets;
+pub(crate) mod changes;
 mod chart;
 pub(crate) mod dashboard;
+mod docs;
+mod document;
 mod error;
+pub(crate) mod feed;
 mod home;
+mod json_ld;
 pub(crate) mod model;
 mod models;
 pub(crate) mod overview;
 mod page;
+mod picture;
+pub(crate) mod pictures;
 mod providers;
 mod row;
-mod site;
+pub(crate) mod site;
+mod sitemap;
 mod status;
 mod text;
+mod xml;
 
 use std::sync::Arc;
 
@@ -33,6 +42,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use crate::auth::{self, Auth};
+use crate::openapi;
 use crate::routes::AppState;
 
 pub(crate) use error::not_found;
@@ -50,19 +60,37 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
         .route("/models/", get(models::to_list))
         .route("/models/{*name}", get(model::show))
         .route("/compare", get(models::compare))
+        .route("/docs", get(docs::show))
+        .route("/docs/{section}", get(docs::section))
         .route("/providers", get(providers::list))
         .route("/providers/{*author}", get(providers::show))
         .route("/status", get(status::show))
         .route("/report", post(model::report))
-        .layer(from_fn_with_state(auth, auth::recognise))
+        .layer(from_fn_with_state(Arc::clone(&auth), auth::recognise))
         .layer(from_fn_with_state(Arc::clone(app), error::as_page))
         .layer(from_fn(with_policy));
     Routes::new()
         .route("/static/{version}/{name}", get(assets::show))
         .route("/favicon.ico", get(assets::favicon))
         .merge(for_everybody)
+        .merge(documents(auth))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .merge(dashboard::routes(app))
+}
+
+/// What programs read of the same: descriptions, news and pictures.
+fn documents(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
+    let cors = auth.cors();
+    Routes::new()
+        .route("/openapi.json", get(openapi::show))
+        .route("/feed.xml", get(feed::rss))
+        .route("/feed.json", get(feed::json_feed))
+        .route("/sitemap.xml", get(sitemap::show))
+        .route("/robots.txt", get(sitemap::robots))
+        .route("/og/site.png", get(pictures::of_site))
+        .route("/og/models/{*name}", get(pictures::of_model))
+        .layer(from_fn_with_state(auth, auth::recognise))
+        .layer(cors)
 }
 
 /// Says what browsers may do with a page.

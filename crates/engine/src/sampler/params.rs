@@ -5,6 +5,15 @@ use crate::TokenId;
 /// The most alternatives that can be asked for per token, as in OpenAI's API.
 pub const MAX_TOP_LOGPROBS: u8 = 20;
 
+/// The highest temperature.
+pub const MAX_TEMPERATURE: f32 = 2.0;
+
+/// The largest penalty of frequency or presence, either way.
+pub const MAX_PENALTY: f32 = 2.0;
+
+/// The most that a bias adds to a logit, or takes off it.
+pub const MAX_LOGIT_BIAS: f32 = 100.0;
+
 /// How to choose tokens. The default is the distribution as the model gives it, which is also what
 /// OpenAI recommends for gpt-oss: temperature 1, nothing cut off, no penalties.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,11 +75,21 @@ impl SamplingParams {
     /// The first field that is out of range, in words fit for the one who sent it.
     pub fn validate(&self) -> Result<(), SamplingError> {
         let ranged = [
-            ("temperature", self.temperature, 0.0, 2.0),
+            ("temperature", self.temperature, 0.0, MAX_TEMPERATURE),
             ("top_p", self.top_p, 0.0, 1.0),
             ("min_p", self.min_p, 0.0, 1.0),
-            ("frequency_penalty", self.frequency_penalty, -2.0, 2.0),
-            ("presence_penalty", self.presence_penalty, -2.0, 2.0),
+            (
+                "frequency_penalty",
+                self.frequency_penalty,
+                -MAX_PENALTY,
+                MAX_PENALTY,
+            ),
+            (
+                "presence_penalty",
+                self.presence_penalty,
+                -MAX_PENALTY,
+                MAX_PENALTY,
+            ),
         ];
         for (field, value, min, max) in ranged {
             // Not `value < min || value > max`: NaN must fail.
@@ -89,7 +108,7 @@ impl SamplingParams {
         if let Some(&(token, bias)) = self
             .logit_bias
             .iter()
-            .find(|(_, bias)| !(-100.0..=100.0).contains(bias))
+            .find(|(_, bias)| !(-MAX_LOGIT_BIAS..=MAX_LOGIT_BIAS).contains(bias))
         {
             return Err(SamplingError::LogitBias { token, bias });
         }
@@ -131,7 +150,9 @@ pub enum SamplingError {
     #[error("repetition_penalty must be a number above 0, not {0}; 1 turns it off")]
     RepetitionPenalty(f32),
     /// A bias is outside its range.
-    #[error("logit_bias of token {token} must be between -100 and 100, not {bias}")]
+    #[error(
+        "logit_bias of token {token} must be between -{MAX_LOGIT_BIAS} and {MAX_LOGIT_BIAS}, not {bias}"
+    )]
     LogitBias {
         /// The token.
         token: TokenId,

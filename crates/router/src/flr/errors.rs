@@ -25,6 +25,9 @@ pub enum Attribution {
 }
 
 impl Attribution {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::None, Self::Attempts, Self::Reports];
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -9,12 +9,12 @@ use crate::model_info::ModelId;
 /// Longest body that is read.
 pub const MAX_FEEDBACK_BYTES: usize = 64 << 10;
 /// Longest text of a user that is kept.
-const MAX_DETAILS_CHARS: usize = 1000;
+pub const MAX_DETAILS_CHARS: usize = 1000;
 /// Longest name of a request.
-const MAX_REQUEST_ID_CHARS: usize = 100;
+pub const MAX_REQUEST_ID_CHARS: usize = 100;
 
 /// What may go wrong, in the words of this API.
-const ISSUES: [&str; 3] = ["rate_limited", "unavailable", "error"];
+pub const ISSUES: [&str; 3] = ["rate_limited", "unavailable", "error"];
 
 /// What a user said of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]

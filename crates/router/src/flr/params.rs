@@ -7,11 +7,13 @@ use super::errors::ErrorRates;
 use super::{LONG_CONTEXT, Shown};
 use crate::catalog::Tier;
 use crate::model_info::ModelKind;
-use crate::preferences::{DataPolicy, Preferences, Sort, UseCase};
+use crate::preferences::{DataPolicy, MAX_TOP_N, Preferences, Sort, UseCase};
 use crate::reliability::{self, Window};
 
 /// The window when nothing is said.
-const DEFAULT_WINDOW: Window = Window::Week;
+pub const DEFAULT_WINDOW: Window = Window::Week;
+/// The order when nothing is said.
+pub const DEFAULT_SORT: Sort = Sort::ContextLength;
 
 /// Which models to list, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +50,11 @@ pub fn list_params<'a>(get: impl Fn(&str) -> Option<&'a str>, saved: &Preference
     ListParams {
         use_cases: use_cases(&get).unwrap_or_else(|| saved_or_none.use_cases.clone()),
         sort: match get("sort") {
-            Some(word) => Sort::parse(word).unwrap_or(Sort::ContextLength),
-            None => saved_or_none.sort.unwrap_or(Sort::ContextLength),
+            Some(word) => Sort::parse(word).unwrap_or(DEFAULT_SORT),
+            None => saved_or_none.sort.unwrap_or(DEFAULT_SORT),
         },
         top_n: match get("topN") {
-            Some(number) => int(number).map(|number| number.clamp(1, 100) as u8),
+            Some(number) => int(number).map(|number| number.clamp(1, i64::from(MAX_TOP_N)) as u8),
             None => saved_or_none.top_n,
         },
         max_error_rate: match get("maxErrorRate") {

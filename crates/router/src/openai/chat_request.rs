@@ -16,15 +16,17 @@ use super::json;
 use crate::error::InvalidRequest;
 
 /// Most choices of a request.
-const MAX_CHOICES: u32 = 16;
-/// Most stop sequences, and bytes of each.
-const MAX_STOPS: usize = 16;
-const MAX_STOP_BYTES: usize = 1024;
-/// Most messages and tools.
-const MAX_MESSAGES: usize = 100_000;
-const MAX_TOOLS: usize = 1024;
+pub const MAX_CHOICES: u32 = 16;
+/// Most stop sequences.
+pub const MAX_STOPS: usize = 16;
+/// Most bytes of each.
+pub const MAX_STOP_BYTES: usize = 1024;
+/// Most messages.
+pub const MAX_MESSAGES: usize = 100_000;
+/// Most tools.
+pub const MAX_TOOLS: usize = 1024;
 /// Most models that may answer.
-const MAX_MODELS: usize = 16;
+pub const MAX_MODELS: usize = 16;
 
 /// A request for the next message of a conversation.
 #[derive(Clone, Debug, Deserialize)]

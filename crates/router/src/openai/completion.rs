@@ -19,11 +19,11 @@ use crate::error::InvalidRequest;
 use crate::provider::{AnswerEvent, Delta, FinishReason, TokenLogprob, Usage};
 
 /// What OpenAI's API takes when nothing is said.
-const DEFAULT_MAX_TOKENS: u64 = 16;
+pub const DEFAULT_MAX_TOKENS: u64 = 16;
 /// Most prompts of a request.
-const MAX_PROMPTS: usize = 64;
+pub const MAX_PROMPTS: usize = 64;
 /// Most alternatives of a token.
-const MAX_LOGPROBS: u8 = 20;
+pub const MAX_LOGPROBS: u8 = 20;
 
 /// A request to continue a text.
 #[derive(Clone, Debug, Deserialize)]

@@ -28,7 +28,8 @@ use answering::{Answering, Generation};
 use call_memory::CallMemory;
 use choice::Choice;
 
-pub use sampling::SamplingDefaults;
+pub use conversation::{MAX_NAME_BYTES, effort_words};
+pub use sampling::{MAX_BIASES, SamplingDefaults};
 pub use token_engine::TokenEngine;
 
 /// Requests that are turned into tokens at the same time. It takes a processor core each, and the

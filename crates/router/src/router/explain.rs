@@ -15,7 +15,6 @@ use super::table::Route;
 use super::targets::targets;
 use super::wishes::{needs_of, policy_of};
 use crate::caller::Caller;
-use crate::catalog::Tier;
 use crate::error::RouterError;
 use crate::openai::ChatRequest;
 use crate::policy::{Exclusion, Score, order};
@@ -89,21 +88,13 @@ fn route_json(route: &Route, now: Timestamp) -> Value {
         "deployment": route.label,
         "provider": route.key.provider,
         "model": route.model.0,
-        "tier": tier_word(route.tier),
+        "tier": route.tier.as_str(),
         "breaker": view.breaker.as_str(),
         "recent": {"ok": rounded(view.num_good), "failed": rounded(view.num_bad)},
         "first_token_ms": view.first_token_ms.map(rounded),
         "tokens_per_second": view.tokens_per_second.map(rounded),
         "quotas": quotas.collect::<Vec<_>>(),
     })
-}
-
-fn tier_word(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Hosted => "hosted",
-        Tier::Local => "local",
-        Tier::Demo => "demo",
-    }
 }
 
 fn score_json(score: Score) -> Value {

@@ -12,7 +12,7 @@ use crate::body::json_response;
 use crate::routes::AppState;
 
 /// What is told at most of those that do not answer at present.
-const MAX_DEGRADED: usize = 100;
+pub(crate) const MAX_DEGRADED: usize = 100;
 
 pub(crate) async fn alive() -> Response {
     json_response(StatusCode::OK, &json!({"status": "ok"}))

@@ -21,9 +21,10 @@ use crate::moment;
 use crate::query::Query;
 use crate::routes::AppState;
 
-/// Requests of a page, if nothing is said, and at most.
-const DEFAULT_LIMIT: usize = 20;
-const MAX_LIMIT: usize = 100;
+/// Requests of a page, if nothing is said.
+pub(crate) const DEFAULT_LIMIT: usize = 20;
+/// Requests of a page at most.
+pub(crate) const MAX_LIMIT: usize = 100;
 
 /// Everybody's, or those of one key.
 pub(crate) async fn of_all(

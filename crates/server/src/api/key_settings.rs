@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use store::{KeyQuota, KeySettings};
 
 /// The limits of a quota by their names.
-const LIMITS: [&str; 4] = [
+pub(crate) const LIMITS: [&str; 4] = [
     "requestsPerMinute",
     "requestsPerDay",
     "tokensPerMinute",

@@ -20,7 +20,7 @@ use crate::moment;
 use crate::routes::AppState;
 
 /// Characters that the name of a key may have.
-const MAX_NAME_CHARS: usize = 100;
+pub(crate) const MAX_NAME_CHARS: usize = 100;
 
 pub(crate) async fn list(State(app): State<Arc<AppState>>) -> Result<Response, ApiError> {
     let now = now();

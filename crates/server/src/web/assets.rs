@@ -30,6 +30,8 @@ const ASSETS: &[Asset] = assets![
     "base.js",
     "dashboard.css",
     "dashboard.js",
+    "docs.css",
+    "docs.js",
     "favicon.svg",
     "model.js",
     "models.css",

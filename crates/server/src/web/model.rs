@@ -30,6 +30,7 @@ use self::faq::Question;
 use self::local::LocalOffer;
 use self::specifications::{DeploymentLine, Fact};
 use super::chart::ErrorChart;
+use super::json_ld::{self, Software};
 use super::overview::{Overview, USUAL_WINDOW, WINDOWS};
 use super::page::{Nav, Page, html};
 use super::row::{
@@ -253,7 +254,23 @@ fn page_of(
     let description = description(shown, &name, &seen, &usual);
     let mut page = site.page(Nav::Models, own_url.clone(), title, description);
     page.image = format!("/og{own_url}.png");
-    page.json_ld = Vec::new();
+    let first_day = model.first_seen_at.map(|at| When::day(at).iso);
+    let software = Software {
+        name: &name,
+        description: &page.description,
+        author: &author.name,
+        url: &page.canonical(),
+        image: &format!("{}{}", site.url, page.image),
+        published: first_day.as_deref(),
+    };
+    let asked = questions.iter();
+    let asked = asked.map(|one| (one.question.as_str(), one.answer.as_str()));
+    let above = [("Home", "/"), ("Models", "/models")];
+    page.json_ld = vec![
+        software.to_json_ld(),
+        json_ld::faq(asked),
+        json_ld::breadcrumbs(&page, above),
+    ];
     let query = |range: Range| {
         let path = &own_url;
         match (range, num_days) {

@@ -15,6 +15,7 @@ use router::flr::{Shown, is_for, sort};
 use router::reliability;
 use router::{ModelKind, Sort, UseCase};
 
+use super::json_ld;
 use super::overview::{Overview, USUAL_WINDOW, WINDOWS};
 use super::page::{Nav, Page, html};
 use super::row::{ErrorText, Row, runs_here, was_hosted};
@@ -390,6 +391,12 @@ pub(crate) async fn show(
     };
     let mut page = site.page(Nav::Models, path, title, description);
     page.is_indexed = is_plain;
+    if is_plain {
+        let listed = rows
+            .iter()
+            .map(|one| (one.row.name.as_str(), one.row.url.as_str()));
+        page.json_ld = vec![json_ld::collection(&page, listed)];
+    }
     let template = Models {
         page,
         tab,

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use router::flr::Shown;
 
+use super::json_ld;
 use super::models::{by_errors, shown as all_shown};
 use super::overview::{Overview, WINDOWS};
 use super::page::{Nav, Page, html};
@@ -123,18 +124,25 @@ pub(crate) async fn show(
     );
     let others = all.keys().filter(|other| *other != id);
     let others = others.map(|other| overview.author(other)).take(NUM_OTHERS);
+    let rows = models.iter().map(|one| {
+        let errors = Row::errors(&overview, one.model, &WINDOWS);
+        (Row::of(&overview, one), errors)
+    });
+    let rows: Vec<_> = rows.collect();
+    let mut page = site.page(Nav::Providers, author.url.clone(), title, description);
+    let listed = rows
+        .iter()
+        .map(|(row, _)| (row.name.as_str(), row.url.as_str()));
+    page.json_ld = vec![
+        json_ld::collection(&page, listed),
+        json_ld::breadcrumbs(&page, [("Home", "/"), ("Authors", "/providers")]),
+    ];
     let template = AuthorPage {
-        page: site.page(Nav::Providers, author.url.clone(), title, description),
+        page,
         num_free: free,
         num_gone: models.len() - free,
         windows: WINDOWS.iter().map(|window| window.as_str()).collect(),
-        rows: models
-            .iter()
-            .map(|one| {
-                let errors = Row::errors(&overview, one.model, &WINDOWS);
-                (Row::of(&overview, one), errors)
-            })
-            .collect(),
+        rows,
         others: others.collect(),
         author,
     };

@@ -310,6 +310,15 @@ impl Connection {
 
     /// The whole answer: by its length, its chunks, or up to the end of the connection.
     pub(crate) async fn reply(&mut self) -> Reply {
+        let (reply, body) = self.raw_reply().await;
+        Reply {
+            body: String::from_utf8(body).unwrap(),
+            ..reply
+        }
+    }
+
+    /// The same with a body that may be no text, apart.
+    pub(crate) async fn raw_reply(&mut self) -> (Reply, Vec<u8>) {
         let head = self.until("\r\n\r\n").await;
         self.received.drain(..head.len());
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -324,15 +333,12 @@ impl Connection {
                 assert!(self.read().await > 0, "body cut off");
             }
             self.received.drain(..length).collect()
-        } else if status == 204 {
+        } else if matches!(status, 204 | 304) {
             Vec::new()
         } else {
             self.chunks().await
         };
-        Reply {
-            body: String::from_utf8(body).unwrap(),
-            ..reply
-        }
+        (reply, body)
     }
 
     /// The body of a chunked answer.

@@ -45,7 +45,7 @@ fn spec(context: u64, output: u64, inputs: &[&str], parameters: &[&str]) -> Mode
 }
 
 /// Three hosted models, and one that is gone.
-fn rows() -> CatalogUpdate {
+pub(crate) fn rows() -> CatalogUpdate {
     let text = &["text"][..];
     let both = &["text", "image"][..];
     let models = [
@@ -118,7 +118,7 @@ async fn started(config: ServerConfig) -> Running {
 
 /// `a/vision` was reported three times of four two days ago; `b/long` failed one attempt of ten just
 /// now, and another by a fault of our account.
-async fn fill(server: &Running) {
+pub(crate) async fn fill(server: &Running) {
     for (number, issue) in [Some("error"), Some("error"), Some("rate_limited"), None]
         .into_iter()
         .enumerate()

@@ -13,7 +13,7 @@ use crate::openai::{
 };
 
 /// Longest name of a function, as in OpenAI's API.
-const MAX_NAME_BYTES: usize = 64;
+pub const MAX_NAME_BYTES: usize = 64;
 
 /// The conversation that `request` asks to continue, on the day `date`.
 ///
@@ -71,19 +71,32 @@ fn is_instruction(message: &ChatMessage) -> bool {
 }
 
 /// The names of efforts differ between APIs; those beyond the model's range mean its end.
+const EFFORTS: [(&str, ReasoningEffort); 7] = [
+    ("low", ReasoningEffort::Low),
+    ("medium", ReasoningEffort::Medium),
+    ("high", ReasoningEffort::High),
+    ("none", ReasoningEffort::Low),
+    ("minimal", ReasoningEffort::Low),
+    ("xhigh", ReasoningEffort::High),
+    ("max", ReasoningEffort::High),
+];
+
+/// The words for how long to think, the model's own first.
+pub fn effort_words() -> impl Iterator<Item = &'static str> {
+    EFFORTS.into_iter().map(|(word, _)| word)
+}
+
 fn effort(request: &ChatRequest) -> Result<ReasoningEffort, InvalidRequest> {
     let Some((param, word)) = request.effort() else {
         return Ok(ReasoningEffort::Medium);
     };
-    match word {
-        "none" | "minimal" | "low" => Ok(ReasoningEffort::Low),
-        "medium" => Ok(ReasoningEffort::Medium),
-        "high" | "xhigh" | "max" => Ok(ReasoningEffort::High),
-        _ => Err(InvalidRequest::of(
+    let known = EFFORTS.into_iter().find(|&(name, _)| name == word);
+    known.map(|(_, effort)| effort).ok_or_else(|| {
+        InvalidRequest::of(
             param,
             format!("{param}: {word:?} is unknown; use low, medium or high"),
-        )),
-    }
+        )
+    })
 }
 
 /// The developer message: the instructions that open the conversation, tools and form.

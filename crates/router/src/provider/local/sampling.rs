@@ -10,7 +10,7 @@ use crate::error::InvalidRequest;
 use crate::openai::{ChatRequest, CompletionRequest};
 
 /// Most entries of `logit_bias`, as in OpenAI's API.
-const MAX_BIASES: usize = 1024;
+pub const MAX_BIASES: usize = 1024;
 
 /// Temperature and nucleus where a request names none.
 #[derive(Clone, Copy, Debug, PartialEq)]
