@@ -39,7 +39,7 @@ function ofStatus({ status, code, message, retryAfterS, param }) {
     case "overloaded":
       return retry("Whoever could answer has too much to do.", `${words} Try again, or choose another model.`);
     case "truncated_reasoning":
-      return say("The model used up its tokens with thinking.", "Raise the longest answer in the settings, or lower the effort.", "settings");
+      return say("The model used up its tokens with thinking.", "Raise the most tokens in the settings, or lower the effort.", "settings");
     default:
   }
   if (status === 401) {

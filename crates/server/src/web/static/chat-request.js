@@ -24,7 +24,7 @@ export function requestBody(path, settings) {
   if (settings.effort) body.reasoning_effort = settings.effort;
   const temperature = numberOf("temperature", settings.temperature, "Temperature", 0, 2, false);
   if (temperature !== null) body.temperature = temperature;
-  const maxTokens = numberOf("maxTokens", settings.maxTokens, "Longest answer", 1, 10_000_000, true);
+  const maxTokens = numberOf("maxTokens", settings.maxTokens, "Most tokens", 1, 10_000_000, true);
   if (maxTokens !== null) body.max_completion_tokens = maxTokens;
   const tools = readTools(settings.tools);
   if (tools.length > 0) body.tools = tools;

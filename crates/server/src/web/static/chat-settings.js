@@ -26,7 +26,7 @@ const SAMPLE_SCHEMA = JSON.stringify({
 
 const CHECKS = {
   temperature: (text) => numberOf("temperature", text, "Temperature", 0, 2, false),
-  maxTokens: (text) => numberOf("maxTokens", text, "Longest answer", 1, 10_000_000, true),
+  maxTokens: (text) => numberOf("maxTokens", text, "Most tokens", 1, 10_000_000, true),
   tools: (text) => {
     const tools = readTools(text);
     return tools.length === 0 ? "" : `${tools.length === 1 ? "1 function" : `${tools.length} functions`}: ${tools.map((one) => one.function.name).join(", ")}`;

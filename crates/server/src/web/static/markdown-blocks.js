@@ -23,13 +23,16 @@ const DELIMITER_CELL = /^:?-+:?$/;
  * - `paragraph` and `heading` (with `level`): `text`
  * - `code`: `info`, `text`, `isOpen` while its closing fence is missing
  * - `quote`: `blocks`
- * - `list`: `isOrdered`, `first`, `isLoose`, `items` of `{blocks, isDone}`; `isDone` is `null` for what
- *   is no task
+ * - `list`: `isOrdered`, `first`, `isLoose`, `items` of `{blocks, isDone, source}`; `isDone` is `null` for
+ *   what is no task
  * - `table`: `alignments`, `header`, `rows`, both of texts
  * - `rule`
+ *
+ * Items of lists are looked up in `known` and written to it: whoever parses a text again and again
+ * keeps it, so that only new items are parsed.
  */
-export function parseBlocks(lines) {
-  return blocksOf(lines.map(withoutTabs), 0);
+export function parseBlocks(lines, known = new Map()) {
+  return blocksOf(lines.map(withoutTabs), 0, known);
 }
 
 /** Tabs in front count as up to four spaces. */
@@ -41,7 +44,7 @@ function withoutTabs(line) {
   return " ".repeat(column) + line.slice(at);
 }
 
-function blocksOf(lines, depth) {
+function blocksOf(lines, depth, known) {
   const blocks = [];
   let at = 0;
   while (at < lines.length) {
@@ -49,7 +52,7 @@ function blocksOf(lines, depth) {
       at += 1;
       continue;
     }
-    const [block, next] = blockAt(lines, at, depth);
+    const [block, next] = blockAt(lines, at, depth, known);
     block.start = at;
     blocks.push(block);
     at = next;
@@ -57,12 +60,12 @@ function blocksOf(lines, depth) {
   return blocks;
 }
 
-function blockAt(lines, at, depth) {
+function blockAt(lines, at, depth, known) {
   const line = lines[at];
   return fence(lines, at)
     ?? heading(lines, at)
     ?? (isRule(line) ? [{ kind: "rule" }, at + 1] : null)
-    ?? (depth < MAX_BLOCK_DEPTH ? quote(lines, at, depth) ?? list(lines, at, depth) : null)
+    ?? (depth < MAX_BLOCK_DEPTH ? quote(lines, at, depth, known) ?? list(lines, at, depth, known) : null)
     ?? indented(lines, at)
     ?? table(lines, at)
     ?? paragraph(lines, at, depth);
@@ -128,7 +131,7 @@ function heading(lines, at) {
   return [{ kind: "heading", level: found[1].length, text }, at + 1];
 }
 
-function quote(lines, at, depth) {
+function quote(lines, at, depth, known) {
   if (!QUOTE.test(lines[at])) return null;
   const inner = [];
   let next = at;
@@ -139,7 +142,7 @@ function quote(lines, at, depth) {
     else if (isBlank(line) || interrupts(lines, next) || !endsInParagraph(inner)) break;
     else inner.push(line);
   }
-  return [{ kind: "quote", blocks: blocksOf(inner, depth + 1) }, next];
+  return [{ kind: "quote", blocks: blocksOf(inner, depth + 1, known) }, next];
 }
 
 /** Whether the last of the lines may be one of a paragraph; a guess that costs nothing. */
@@ -164,7 +167,7 @@ function itemAt(line) {
   };
 }
 
-function list(lines, at, depth) {
+function list(lines, at, depth, known) {
   const first = itemAt(lines[at]);
   if (!first || first.indent > 3) return null;
   const items = [];
@@ -173,15 +176,16 @@ function list(lines, at, depth) {
   let item = first;
   while (item && item.sort === first.sort && item.indent < first.indent + 4) {
     const inner = [item.text];
+    const from = next;
     next = takeItem(lines, next + 1, item, inner);
     let blanks = 0;
     while (inner.length > 1 && isBlank(inner[inner.length - 1])) {
       inner.pop();
       blanks += 1;
     }
-    const { blocks, isDone } = itemOf(inner, depth);
-    isLoose ||= hasGap(inner, blocks);
-    items.push({ blocks, isDone });
+    const made = itemOf(inner, depth, known);
+    isLoose ||= made.hasGap;
+    items.push({ ...made, source: lines.slice(from, next - blanks).join("\n") });
     item = next < lines.length ? itemAt(lines[next]) : null;
     const goesOn = item && item.sort === first.sort;
     if (blanks > 0 && goesOn) isLoose = true;
@@ -213,10 +217,16 @@ function takeItem(lines, from, item, inner) {
   return next;
 }
 
-function itemOf(inner, depth) {
+function itemOf(inner, depth, known) {
+  const name = `${depth}\n${inner.join("\n")}`;
+  const parsed = known.get(name);
+  if (parsed) return parsed;
   const task = /^\[([ xX])\] (?=\S)/.exec(inner[0]);
   if (task) inner[0] = inner[0].slice(task[0].length);
-  return { blocks: blocksOf(inner, depth + 1), isDone: task ? task[1] !== " " : null };
+  const blocks = blocksOf(inner, depth + 1, known);
+  const made = { blocks, isDone: task ? task[1] !== " " : null, hasGap: hasGap(inner, blocks) };
+  known.set(name, made);
+  return made;
 }
 
 /** Whether an empty line stands between two blocks of an item. */

@@ -8,6 +8,7 @@ import { plainText, withLineFeeds } from "./plain-text.js";
 
 /** A longer text is shown as it is. */
 export const MAX_MARKDOWN_CHARS = 500000;
+const MAX_KNOWN_ITEMS = 20000;
 /** Headings of an answer stand below those of the page. */
 const HEADING_SHIFT = 2;
 
@@ -32,8 +33,10 @@ export class MarkdownView {
     this.text = "";
     /** Up to here nothing changes any more. */
     this.settled = 0;
-    /** What stands behind that: `{node, source, code}` of each block. */
+    /** What stands behind that: `{node, source, block, code}` of each block. */
     this.loose = [];
+    /** Items of lists that were parsed already. */
+    this.known = new Map();
     this.plain = null;
     this.numShown = 0;
   }
@@ -49,7 +52,9 @@ export class MarkdownView {
     }
     const tail = text.slice(this.settled);
     const lines = tail.split("\n");
-    const blocks = parseBlocks(lines);
+    // Every version of an item that grows is one more.
+    if (this.known.size > MAX_KNOWN_ITEMS) this.known.clear();
+    const blocks = parseBlocks(lines, this.known);
     const shown = blocks.map((block, index) => {
       const words = lines.slice(block.start, blocks[index + 1]?.start).join("\n");
       return this.show(block, block.kind === "code" ? words : words.trimEnd(), this.loose[index]);
@@ -57,16 +62,20 @@ export class MarkdownView {
     for (const { node } of this.loose.slice(shown.length)) node.remove();
     const keep = looseFrom(blocks, lines.length);
     this.loose = shown.slice(keep);
-    if (keep > 0) this.settled += lines.slice(0, blocks[keep].start).join("\n").length + 1;
+    if (keep === 0) return;
+    this.known.clear();
+    this.settled += lines.slice(0, blocks[keep].start).join("\n").length + 1;
   }
 
   /** Shows a block in the place of `old`, which may be the same. */
   show(block, source, old) {
     if (old?.source === source) return old;
-    if (old?.code && block.kind === "code" && languageOf(block) === old.code.language) {
-      // A long block that grows costs no more per line than a short one.
-      old.code.update(plainText(block.text), block.text);
-      return { ...old, source };
+    if (old && canGrow(old.block, block)) {
+      // What grows at its end costs no more per line if it is long.
+      if (block.kind === "code") old.code.update(plainText(block.text), block.text);
+      else if (block.kind === "list") growList(old, block, this.document);
+      else growTable(old, block, this.document);
+      return { ...old, source, block };
     }
     let code = null;
     const node = blockNode(block, this.document, (view) => {
@@ -74,7 +83,7 @@ export class MarkdownView {
     });
     if (old) old.node.replaceWith(node);
     else this.root.append(node);
-    return { node, source, code };
+    return { node, source, block, code };
   }
 
   showPlain() {
@@ -97,6 +106,41 @@ function looseFrom(blocks, numLines) {
   const last = blocks.at(-1);
   if (!last) return 0;
   return Math.max(0, last.start === numLines - 1 ? blocks.length - 2 : blocks.length - 1);
+}
+
+/** Whether the node of a block can go on as that of another one. */
+function canGrow(old, block) {
+  if (old.kind !== block.kind) return false;
+  switch (block.kind) {
+    case "code":
+      return languageOf(old) === languageOf(block);
+    case "list":
+      return old.isOrdered === block.isOrdered && old.first === block.first && old.isLoose === block.isLoose;
+    case "table":
+      return old.header.join("|") === block.header.join("|") && old.alignments.join() === block.alignments.join();
+    default:
+      return false;
+  }
+}
+
+/** How many of the first parts are the same. */
+function numSame(old, parts, isSame) {
+  let count = 0;
+  while (count < old.length && count < parts.length && isSame(old[count], parts[count])) count += 1;
+  return count;
+}
+
+function growList({ node, block: old }, block, document) {
+  const keep = numSame(old.items, block.items, (a, b) => a.source === b.source);
+  for (const item of [...node.childNodes].slice(keep)) item.remove();
+  node.append(...block.items.slice(keep).map((item) => itemNode(item, block.isLoose, document)));
+}
+
+function growTable({ node, block: old }, block, document) {
+  const keep = numSame(old.rows, block.rows, (a, b) => a.every((cell, index) => cell === b[index]));
+  const body = node.childNodes[0].childNodes[1];
+  for (const row of [...body.childNodes].slice(keep)) row.remove();
+  body.append(...block.rows.slice(keep).map((row) => rowNode(row, "td", block.alignments, document)));
 }
 
 function languageOf(block) {
@@ -146,16 +190,18 @@ function blockNode(block, document, onCode) {
 function listNode(block, document) {
   const made = element(document, block.isOrdered ? "ol" : "ul");
   if (block.isOrdered && block.first !== 1) made.setAttribute("start", String(block.first));
-  for (const { blocks, isDone } of block.items) {
-    const item = element(document, "li");
-    item.setAttribute("dir", "auto");
-    if (isDone !== null) item.append(checkbox(document, isDone));
-    for (const inner of blocks) {
-      // The words of items that stand close together have no paragraphs around them.
-      if (inner.kind === "paragraph" && !block.isLoose) item.append(...inlineNodes(parseInline(inner.text), document));
-      else item.append(blockNode(inner, document));
-    }
-    made.append(item);
+  made.append(...block.items.map((item) => itemNode(item, block.isLoose, document)));
+  return made;
+}
+
+function itemNode({ blocks, isDone }, isLoose, document) {
+  const made = element(document, "li");
+  made.setAttribute("dir", "auto");
+  if (isDone !== null) made.append(checkbox(document, isDone));
+  for (const inner of blocks) {
+    // The words of items that stand close together have no paragraphs around them.
+    if (inner.kind === "paragraph" && !isLoose) made.append(...inlineNodes(parseInline(inner.text), document));
+    else made.append(blockNode(inner, document));
   }
   return made;
 }
