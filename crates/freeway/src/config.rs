@@ -47,6 +47,7 @@ pub(crate) struct ServerSection {
     pub(crate) keep_alive_s: u32,
     pub(crate) key_cache_s: u32,
     pub(crate) allowed_origins: Vec<String>,
+    pub(crate) public_url: String,
     pub(crate) drain_delay_s: u32,
     pub(crate) drain_timeout_s: u32,
 }
@@ -64,6 +65,7 @@ impl Default for ServerSection {
             keep_alive_s: 15,
             key_cache_s: 10,
             allowed_origins: Vec::new(),
+            public_url: String::new(),
             drain_delay_s: 0,
             drain_timeout_s: 30,
         }
@@ -337,9 +339,28 @@ impl ServerSection {
             key_cache: Duration::from_secs(self.key_cache_s.into()),
             allowed_origins: self.origins()?,
             hosted_providers: Vec::new(),
+            public_url: self.public_url()?,
+            sample_moment: None,
             drain_delay: Duration::from_secs(self.drain_delay_s.into()),
             drain_timeout: Duration::from_secs(self.drain_timeout_s.into()),
         })
+    }
+}
+
+impl ServerSection {
+    fn public_url(&self) -> anyhow::Result<Option<String>> {
+        let url = self.public_url.trim_end_matches('/');
+        if url.is_empty() {
+            return Ok(None);
+        }
+        let is_web = url.starts_with("https://") || url.starts_with("http://");
+        if !is_web || !is_origin(url) {
+            bail!(UsageError(format!(
+                "[server] public_url = {url:?}: give the scheme and the host, such as \
+                 \"https://freeway.example\""
+            )));
+        }
+        Ok(Some(url.to_owned()))
     }
 }
 

@@ -123,26 +123,33 @@ pub fn availability(
     num_days: u32,
 ) -> Availability {
     let today = UtcDay::of(now);
-    let first_hour = hosted(model).map(|one| Hour::of(one.first_seen_at)).min();
     let num_days = num_days.clamp(1, MAX_DAYS);
-    let days = (0..num_days).rev().map(|ago| {
-        let mut day = Day::new(UtcDay(today.0 - i64::from(ago)));
-        for hour in day.date.hours().filter(|&hour| hour <= Hour::of(now)) {
-            let verdict = verdict(model, history, hour);
-            let is_looked_at = verdict.status != HourStatus::NotObserved;
-            // The hour that runs may still be looked at.
-            let is_over = hour < Hour::of(now);
-            if is_looked_at || (is_over && first_hour.is_some_and(|first| first <= hour)) {
-                day.add(verdict);
-            }
-            let sights = hosted(model).filter_map(|one| history.sight(&one.key, hour));
-            day.evidence.add(sights);
-        }
-        day
-    });
+    let days = (0..num_days).rev();
+    let days = days.map(|ago| day(model, history, UtcDay(today.0 - i64::from(ago)), now));
     Availability {
         days: days.collect(),
     }
+}
+
+/// The hours of a day up to now in which a model could be had.
+pub fn day(model: &Model, history: &History, date: UtcDay, now: Timestamp) -> Day {
+    let first_hour = hosted(model).map(|one| Hour::of(one.first_seen_at)).min();
+    let mut day = Day::new(date);
+    for (number, hour) in date.hours().enumerate() {
+        if hour > Hour::of(now) {
+            break;
+        }
+        let verdict = verdict(model, history, hour);
+        let is_looked_at = verdict.status != HourStatus::NotObserved;
+        // The hour that runs may still be looked at.
+        let is_over = hour < Hour::of(now);
+        if is_looked_at || (is_over && first_hour.is_some_and(|first| first <= hour)) {
+            day.add(number, verdict);
+        }
+        let sights = hosted(model).filter_map(|one| history.sight(&one.key, hour));
+        day.evidence.add(sights);
+    }
+    day
 }
 
 /// A day of UTC: whole days since 1970-01-01. Shown as `YYYY-MM-DD`.

@@ -27,7 +27,7 @@ pub use errors::{Attribution, ErrorRate, ErrorRates, Point};
 pub use feedback::{Feedback, FeedbackError, MAX_FEEDBACK_BYTES, parse_feedback};
 pub use health::{HealthParams, health_body, health_params};
 pub use models::{full_body, ids_body};
-pub use params::{ListParams, list_params};
+pub use params::{ListParams, is_for, list_params, sort};
 
 /// The words of the errors of this API, when the server fails.
 pub mod failures {

@@ -56,4 +56,7 @@ pub use metrics::Metrics;
 pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, UseCase};
 pub use random_id::{random_id, random_unit, request_id};
-pub use router::{AUTO, Answer, Arrival, AttemptSummary, Router, RouterConfig, WatchedStream};
+pub use router::{
+    AUTO, Answer, Arrival, AttemptSummary, HostStatus, RouteStatus, Router, RouterConfig,
+    WatchedStream,
+};

@@ -142,6 +142,16 @@ impl Tally {
         let (sum, count) = self.first_tokens;
         (count > 0).then(|| sum as f64 / count as f64)
     }
+
+    /// Tokens a second after the first token, of all answers together; `None` where no answer had a
+    /// first token before its end.
+    pub fn tokens_per_second(&self) -> Option<f64> {
+        let (duration_ms, num_tokens) = self.durations;
+        let (first_token_ms, _) = self.first_tokens;
+        let ms = duration_ms.checked_sub(first_token_ms)?;
+        (ms > 0 && num_tokens > self.num_ok)
+            .then(|| 1000.0 * (num_tokens - self.num_ok) as f64 / ms as f64)
+    }
 }
 
 fn domain(word: &str) -> Option<FaultDomain> {

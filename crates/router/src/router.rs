@@ -5,6 +5,7 @@ mod asked;
 mod attempt;
 mod chain;
 mod explain;
+mod status;
 mod table;
 mod targets;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use table::Table;
 use watch::Watch;
 
 pub use attempt::AttemptSummary;
+pub use status::{HostStatus, RouteStatus};
 pub use targets::AUTO;
 pub use watch::WatchedStream;
 

@@ -91,7 +91,8 @@ impl Auth {
         }
     }
 
-    async fn check(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    /// Who asks, by what came with the request.
+    pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
         match &self.access {
             Access::Loopback => {
                 self.check_loopback(headers)?;

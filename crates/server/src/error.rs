@@ -48,6 +48,8 @@ pub(crate) enum ApiError {
     ShuttingDown,
     /// The store does not answer.
     Store(StoreError),
+    /// A page could not be made.
+    Template(askama::Error),
     /// The store does not answer, and clients know these words for it.
     Failed {
         known_words: &'static str,
@@ -73,6 +75,16 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<Arc<StoreError>> for ApiError {
+    fn from(source: Arc<StoreError>) -> Self {
+        let known_words = "the store does not answer";
+        Self::Failed {
+            known_words,
+            source,
+        }
+    }
+}
+
 impl From<AdmitError> for ApiError {
     fn from(error: AdmitError) -> Self {
         match error {
@@ -90,7 +102,7 @@ impl ApiError {
             Self::Forbidden(_) | Self::NotAdmin => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Store(StoreError::TooMany { .. }) => StatusCode::CONFLICT,
-            Self::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Failed { .. } | Self::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
@@ -146,6 +158,9 @@ impl ApiError {
             Self::Store(error @ StoreError::TooMany { .. }) => {
                 invalid("too_many", &error.to_string())
             }
+            Self::Template(error) => unavailable(&format!(
+                "this page could not be made ({error}); please report that"
+            )),
             Self::Failed { source, .. } => store_unavailable(source),
             Self::Store(error) => store_unavailable(error),
         }
@@ -181,6 +196,10 @@ fn status_of(kind: FailureKind) -> StatusCode {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+/// What an error says, for pages; in the extensions of its response.
+#[derive(Clone, Debug)]
+pub(crate) struct Message(pub(crate) String);
 
 /// The error as `/api` tells it.
 #[derive(Clone)]
@@ -240,6 +259,10 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let envelope = self.body();
         let mut response = json_response(self.status(), &envelope);
+        let message = envelope["error"]["message"].as_str().unwrap_or_default();
+        response
+            .extensions_mut()
+            .insert(Message(message.to_owned()));
         response.extensions_mut().insert(self.plain_body(&envelope));
         let headers = response.headers_mut();
         match &self {

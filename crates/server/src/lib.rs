@@ -18,6 +18,7 @@ mod routes;
 mod routing_headers;
 mod socket;
 mod sse;
+mod web;
 
 pub use auth::Access;
 pub use listen::{Server, ServerConfig, ServerError};

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use router::{CallerQuota, Router};
-use store::Store;
+use store::{Store, Timestamp};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -20,6 +20,8 @@ use crate::auth::{Access, Auth};
 use crate::body::{BodyReader, SMALL_BODY_BYTES};
 use crate::routes::{AppState, routes};
 use crate::socket::Socket;
+use crate::web;
+use crate::web::overview::Overviews;
 
 /// Pause after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -48,6 +50,11 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// Ids of the providers whose lists of models are read: clients are told how old those are.
     pub hosted_providers: Vec<String>,
+    /// The URL by which others reach this server, without a slash at the end; `None`: as they name
+    /// it. Pages say it in links and examples.
+    pub public_url: Option<String>,
+    /// For a demonstration with invented data: the moment that pages and charts speak of.
+    pub sample_moment: Option<Timestamp>,
     /// How long connections are still accepted after the signal to end, while `/readyz` tells load
     /// balancers to look elsewhere.
     pub drain_delay: Duration,
@@ -67,6 +74,8 @@ impl Default for ServerConfig {
             key_cache: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             hosted_providers: Vec::new(),
+            public_url: None,
+            sample_moment: None,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
@@ -133,6 +142,11 @@ impl Server {
             router,
             quota,
             charts: Charts::default(),
+            overviews: Overviews::default(),
+            model_reads: web::model::reads(),
+            address: self.address,
+            public_url: config.public_url.clone(),
+            sample_moment: config.sample_moment,
             store,
             hosted_providers: config.hosted_providers.clone(),
             auth: Arc::clone(&auth),

@@ -21,6 +21,13 @@ impl<'a> Query<'a> {
         let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
         Some(value.trim()).filter(|value| !value.is_empty())
     }
+
+    /// All values of this name that are not blank.
+    pub(crate) fn all(&self, name: &'a str) -> impl Iterator<Item = &str> {
+        let values = self.0.iter().filter(move |(key, _)| key == name);
+        let values = values.map(|(_, value)| value.trim());
+        values.filter(|value| !value.is_empty())
+    }
 }
 
 #[cfg(test)]

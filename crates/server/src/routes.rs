@@ -1,19 +1,21 @@
 //! Who answers which path.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router as Routes;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, Method, Uri};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt;
 use router::provider::AnswerEvent;
+use router::recorder::now;
 use router::{CallerQuota, Router, RouterError, WatchedStream};
-use store::Store;
+use store::{Store, Timestamp};
 use tokio::sync::watch;
 
 use crate::accompany::{CHAT, COMPLETIONS, accompany};
@@ -21,6 +23,9 @@ use crate::api::{chat, completions, flr, health, history, keys, me, metrics, mod
 use crate::auth::{self, Auth};
 use crate::body::BodyReader;
 use crate::error::{self, ApiError};
+use crate::web::model::ModelReads;
+use crate::web::overview::Overviews;
+use crate::web::{self, not_found};
 
 /// What every endpoint may need.
 pub(crate) struct AppState {
@@ -31,6 +36,13 @@ pub(crate) struct AppState {
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
     pub(crate) charts: flr::Charts,
+    pub(crate) overviews: Overviews,
+    pub(crate) model_reads: ModelReads,
+    /// Where the server listens, and the URL by which others reach it, if the settings say so.
+    pub(crate) address: SocketAddr,
+    pub(crate) public_url: Option<String>,
+    /// In a demonstration: the moment that pages and charts speak of.
+    pub(crate) sample_moment: Option<Timestamp>,
     pub(crate) bodies: BodyReader,
     /// For requests that hold no conversation.
     pub(crate) small_bodies: BodyReader,
@@ -42,6 +54,11 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
+    /// The moment that pages and charts speak of: now, but for a demonstration.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.sample_moment.unwrap_or_else(now)
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         *self.drain.borrow()
     }
@@ -83,8 +100,8 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .route("/v1/models", get(models::list).fallback(only_get))
         .route("/v1/models/{*id}", get(models::show).fallback(only_get))
         .route("/metrics", get(metrics::show).fallback(only_get))
-        .fallback(no_such_path)
         .layer(from_fn_with_state(Arc::clone(&auth), auth::require))
+        .merge(Routes::new().fallback(no_such_path))
         // Outside of the keys: a browser asks first, without one, whether it may ask.
         .layer(cors);
     // Whoever watches over the server asks without a key.
@@ -93,6 +110,7 @@ pub(crate) fn routes(app: Arc<AppState>, auth: Arc<Auth>) -> Routes {
         .route("/readyz", get(health::ready).fallback(only_get));
     for_everybody
         .merge(for_callers)
+        .merge(web::routes(&app, Arc::clone(&auth)))
         .merge(own_api(Arc::clone(&auth)))
         .merge(flr_api(auth))
         .layer(from_fn_with_state(Arc::clone(&app), accompany))
@@ -188,10 +206,20 @@ only! {
     only_get_patch_delete: "GET, HEAD, PATCH, DELETE";
 }
 
-async fn no_such_path(method: Method, uri: Uri) -> Response {
-    let path: String = uri.path().chars().take(200).collect();
-    let is_flat = path == "/api" || path.starts_with("/api/");
-    let method = method.to_string();
+async fn no_such_path(State(app): State<Arc<AppState>>, request: Request) -> Response {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let is_under = |part: &str| {
+        path.strip_prefix(part)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_flat = is_under("/api");
+    let method = request.method().to_string();
+    if !is_flat
+        && !is_under("/v1")
+        && let Some(page) = not_found(&app, request).await
+    {
+        return page;
+    }
     let response = ApiError::NoSuchPath { method, path }.into_response();
     match is_flat {
         true => error::flat(response),

@@ -20,6 +20,8 @@ pub struct Day {
     pub num_not_observed: u32,
     /// What kinds of evidence there were.
     pub evidence: EvidenceHours,
+    /// What is known of each hour; `None` of those that are not among the above.
+    pub hours: [Option<Verdict>; 24],
 }
 
 /// In how many hours there was evidence of each kind that the model could be had.
@@ -65,7 +67,8 @@ impl EvidenceHours {
 }
 
 impl Day {
-    pub(super) fn new(date: UtcDay) -> Self {
+    /// A day of which nothing is known.
+    pub fn new(date: UtcDay) -> Self {
         Self {
             date,
             num_callable: 0,
@@ -74,10 +77,15 @@ impl Day {
             num_not_listed: 0,
             num_not_observed: 0,
             evidence: EvidenceHours::default(),
+            hours: [None; 24],
         }
     }
 
-    pub(super) fn add(&mut self, verdict: Verdict) {
+    /// Adds what is known of the hour of this number, 0 to 23.
+    pub(super) fn add(&mut self, hour: usize, verdict: Verdict) {
+        if let Some(place) = self.hours.get_mut(hour) {
+            *place = Some(verdict);
+        }
         match verdict.status {
             HourStatus::Callable => self.num_callable += 1,
             HourStatus::ListedOnly => {

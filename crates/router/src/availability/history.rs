@@ -7,6 +7,7 @@ use store::{
     Timestamp,
 };
 
+use super::UtcDay;
 use crate::error::FaultDomain;
 use crate::model_info::ModelId;
 
@@ -44,14 +45,32 @@ impl History {
         num_days: u32,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let id = model.map(|model| model.0.as_str());
-        let Hour(this_hour) = Hour::of(now);
-        let today = this_hour.div_euclid(HOURS_A_DAY);
+        let this_hour = Hour::of(now);
+        let today = this_hour.0.div_euclid(HOURS_A_DAY);
         let from = Hour((today + 1 - i64::from(num_days)) * HOURS_A_DAY);
-        let observations = store.observations(id, from, Hour(this_hour + 1)).await?;
+        Self::read_hours(store, model, from, Hour(this_hour.0 + 1)).await
+    }
+
+    /// Reads what is known of a day, of all models. Many days are less to hold one by one.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn read_day(store: &dyn Store, date: UtcDay) -> Result<Self, StoreError> {
+        let from = Hour(date.0.saturating_mul(HOURS_A_DAY));
+        Self::read_hours(store, None, from, Hour(from.0.saturating_add(HOURS_A_DAY))).await
+    }
+
+    async fn read_hours(
+        store: &dyn Store,
+        model: Option<&ModelId>,
+        from: Hour,
+        until: Hour,
+    ) -> Result<Self, StoreError> {
+        let id = model.map(|model| model.0.as_str());
+        let observations = store.observations(id, from, until).await?;
         let query = SumQuery {
             since: Some(from.start()),
-            until: None,
+            until: Some(until.start()),
             model: id.map(str::to_owned),
             resolution: Resolution::Hour,
         };

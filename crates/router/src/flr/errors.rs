@@ -173,6 +173,11 @@ impl ErrorRates {
         Self(rates)
     }
 
+    /// Of nothing.
+    pub const fn new_empty() -> Self {
+        Self(BTreeMap::new())
+    }
+
     /// That of a model.
     pub fn of(&self, model: &Model) -> &ErrorRate {
         self.0.get(&model.id.0).unwrap_or(&NOTHING_KNOWN)

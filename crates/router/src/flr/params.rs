@@ -154,7 +154,7 @@ impl ListParams {
 }
 
 /// Whether a model is good for all of it.
-pub(super) fn is_for(shown: &Shown<'_>, cases: &[UseCase]) -> bool {
+pub fn is_for(shown: &Shown<'_>, cases: &[UseCase]) -> bool {
     let spec = &shown.spec;
     let is_for = |case: &UseCase| match case {
         UseCase::Chat => {
@@ -174,7 +174,7 @@ pub(super) fn is_for(shown: &Shown<'_>, cases: &[UseCase]) -> bool {
 
 /// Orders models; of equals the one with the longer context comes first, and then the one whose id
 /// does.
-pub(super) fn sort(shown: &mut [Shown<'_>], sort: Sort, errors: &ErrorRates) {
+pub fn sort(shown: &mut [Shown<'_>], sort: Sort, errors: &ErrorRates) {
     let by = |a: &Shown<'_>, b: &Shown<'_>| match sort {
         Sort::ContextLength => Ordering::Equal,
         Sort::MaxOutput => {

@@ -16,7 +16,6 @@ use router::flr::{
     AvailabilityParams, BadDays, Cases, CasesOf, ErrorRates, Point, availability_body,
     availability_params, coded_error_body, failures, health_body, health_params,
 };
-use router::recorder::now;
 use router::reliability::Window;
 use serde_json::Value;
 use store::{KeyId, Resolution, StoreError, Timestamp};
@@ -100,7 +99,7 @@ async fn health_of(
     reporter: Option<&KeyId>,
     window: Window,
 ) -> Result<HealthRead, StoreError> {
-    let at = now();
+    let at = app.now();
     let of = CasesOf {
         reporter,
         ..CasesOf::default()
@@ -145,7 +144,7 @@ async fn availability_of(
 ) -> Result<Value, Arc<StoreError>> {
     let num_days = params.num_days;
     let read = app.charts.history.get(num_days, async || {
-        let at = now();
+        let at = app.now();
         let history = History::read(&*app.store, None, num_days, at).await?;
         Ok(HistoryRead { at, history })
     });
@@ -160,7 +159,7 @@ async fn availability_of(
 
 async fn rates(app: &AppState) -> Result<ErrorRates, StoreError> {
     let of = CasesOf::default();
-    let cases = Cases::read(&*app.store, of, Window::Week, Resolution::Whole, now()).await?;
+    let cases = Cases::read(&*app.store, of, Window::Week, Resolution::Whole, app.now()).await?;
     Ok(cases.rates(&app.router.catalog()))
 }
 

@@ -83,7 +83,7 @@ async fn list(
 ) -> Result<Response, ApiError> {
     let (started, started_at) = (Instant::now(), now());
     let quota = app.quota.admit(caller, started_at).await?;
-    let found = find(app, caller, uri, started_at).await;
+    let found = find(app, caller, uri, app.now()).await;
     let found = found.map_err(failed(known_words))?;
     // Before the answer: whoever has it may name it at once.
     let record = record(caller, id, started_at, started);
