@@ -5,6 +5,7 @@
 
 mod assets;
 mod chart;
+mod chat;
 mod error;
 mod home;
 pub(crate) mod model;
@@ -51,6 +52,7 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
         .route("/compare", get(models::compare))
         .route("/providers", get(providers::list))
         .route("/providers/{*author}", get(providers::show))
+        .route("/chat", get(chat::show))
         .route("/status", get(status::show))
         .route("/report", post(model::report))
         .layer(from_fn_with_state(auth, auth::recognise))

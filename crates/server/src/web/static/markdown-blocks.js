@@ -200,15 +200,15 @@ function takeItem(lines, from, item, inner) {
   for (; next < lines.length; next += 1) {
     const line = lines[next];
     const indent = indentOf(line);
+    const other = itemAt(line);
     if (isBlank(line)) {
       // An item that begins with an empty line does not go on after it.
       if (isBlank(inner[0]) && inner.length === 1) break;
       inner.push("");
-    } else if (indent >= item.inner || (indent >= item.indent + 2 && itemAt(line))) {
+    } else if (indent >= item.inner || (other && indent >= item.indent + 2)) {
       // Models indent lists within lists by two spaces, whatever the marker's width is.
       inner.push(line.slice(Math.min(indent, item.inner)));
-    } else if (isBlank(inner[inner.length - 1]) || interrupts(lines, next) || itemAt(line)
-      || !endsInParagraph(inner)) {
+    } else if (other || isBlank(inner[inner.length - 1]) || interrupts(lines, next) || !endsInParagraph(inner)) {
       break;
     } else {
       inner.push(line);
