@@ -42,7 +42,7 @@ async function startBrowser() {
   throw new Error("Chromium did not start");
 }
 
-const server = await startServer({ options: ["--sample-data"], config: "known_providers = false\n" });
+const server = await startServer({ options: ["--sample-data"] });
 const { port, profile, browser } = await startBrowser();
 const figures = [];
 try {

@@ -22,7 +22,7 @@ export function program() {
 
 /** Starts a server; `options` are further ones of `freeway serve`, `config` the text of its file,
  * `prepare` is given the store before anybody serves it. */
-export async function startServer({ options = [], config = "", model = "demo", prepare } = {}) {
+export async function startServer({ options = [], config = "", prepare } = {}) {
   const directory = mkdtempSync(path.join(tmpdir(), "freeway-browser-"));
   const store = `sqlite:${directory}/freeway.db`;
   const file = path.join(directory, "freeway.toml");
@@ -32,7 +32,7 @@ export async function startServer({ options = [], config = "", model = "demo", p
   const env = Object.fromEntries(Object.entries(process.env).filter(kept));
   const server = spawn(
     program(),
-    ["serve", "--config", file, "--model", model, "--listen", "127.0.0.1:0", "--store", store, ...options],
+    ["serve", "--config", file, "--model", "demo", "--listen", "127.0.0.1:0", "--store", store, ...options],
     { stdio: ["ignore", "ignore", "pipe"], env },
   );
   const said = [];

@@ -15,7 +15,8 @@ before(async () => {
   if (unlessMissing.skip) return;
   browser = await launch();
   upstream = await startUpstream();
-  [demo, hosted] = await Promise.all([startServer(), startServer({ config: upstream.config })]);
+  demo = await startServer();
+  hosted = await startServer({ config: upstream.config });
 });
 
 after(async () => {

@@ -13,7 +13,7 @@ let browser, sample;
 before(async () => {
   if (unlessMissing.skip) return;
   browser = await launch();
-  sample = await startServer({ options: ["--sample-data"], config: "known_providers = false\n" });
+  sample = await startServer({ options: ["--sample-data"] });
 });
 
 after(async () => {

@@ -13,10 +13,9 @@ let browser, sample, empty;
 before(async () => {
   if (unlessMissing.skip) return;
   browser = await launch();
-  [sample, empty] = await Promise.all([
-    startServer({ options: ["--sample-data"], config: "known_providers = false\n" }),
-    startServer({ model: "none", config: "known_providers = false\n" }),
-  ]);
+  // One after the other, so that what was started is stopped if the next one fails.
+  sample = await startServer({ options: ["--sample-data"] });
+  empty = await startServer();
 });
 
 after(async () => {
