@@ -228,6 +228,7 @@ Examples:
   freeway serve
   freeway serve --model openai/gpt-oss-20b --listen 127.0.0.1:9000
   freeway serve --listen 0.0.0.0:8080        # after: freeway keys create
+  freeway serve --sample-data                # see the pages full before anybody was asked
 
 Ask it:
   curl http://127.0.0.1:8080/v1/chat/completions \\
@@ -256,6 +257,14 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+
+    /// Show a made-up history of about fifty models instead of a real one, up to noon of 2026-03-19
+    ///
+    /// It lies in memory and is gone with the server: no database is opened, no host is asked, and
+    /// every page says that it is sample data. The model of this machine answers as usual. Where keys
+    /// are asked for, one that works for this run is printed.
+    #[arg(long)]
+    pub(crate) sample_data: bool,
 
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "FREEWAY_LOG", value_name = "LEVEL")]

@@ -24,6 +24,7 @@ mod local_target;
 mod machine;
 mod moments;
 mod providers;
+mod sample;
 mod table;
 mod telemetry;
 mod terminal;

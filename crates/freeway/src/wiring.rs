@@ -117,6 +117,14 @@ pub(crate) struct Records {
 }
 
 impl Records {
+    /// Records alone.
+    pub(crate) fn of(recorder: RecorderTask) -> Self {
+        Self {
+            recorder,
+            traces: None,
+        }
+    }
+
     /// Waits until they are, but not without end: whatever still holds the way to the store, such as a
     /// prompt being rendered, is not waited for. Every [`Router`] has to be gone.
     pub(crate) async fn finish(self) {

@@ -50,13 +50,18 @@ impl Home {
 
     fn serve(&self, args: &[&str]) -> Serving {
         let fixed = ["serve", "--listen", "127.0.0.1:0"];
-        let mut command = self.freeway(&[&fixed, args].concat());
+        Self::start(self.freeway(&[&fixed, args].concat()))
+    }
+
+    fn start(mut command: Command) -> Serving {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
         let address = lines
             .by_ref()
             .map(Result::unwrap)
             .find_map(|line| {
+                said.push(line.clone());
                 Some(
                     line.split_once("http://")?
                         .1
@@ -71,6 +76,7 @@ impl Home {
         Serving {
             child,
             address,
+            said: said.join("\n"),
             log,
         }
     }
@@ -79,6 +85,8 @@ impl Home {
 struct Serving {
     child: Child,
     address: String,
+    /// What it said up to its being ready.
+    said: String,
     log: thread::JoinHandle<String>,
 }
 
@@ -296,4 +304,99 @@ fn what_the_real_engine_refuses_is_told_with_its_field() {
         );
     }
     server.end();
+}
+
+/// The word of a model in what `GET /api/availability` answers.
+fn availability(server: &Serving, model: &str) -> Value {
+    let (status, body) = server.send("GET", "/api/availability?days=90", "", "");
+    assert_eq!(status, 200, "{body}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["dates"][89], "2026-03-19");
+    let mut models = body["models"].as_array().unwrap().iter();
+    models.find(|one| one["modelId"] == model).unwrap().clone()
+}
+
+#[test]
+fn sample_data_is_shown_without_a_database_and_without_asking_anybody() {
+    let home = Home::new();
+    // Whoever asked a host would be seen here.
+    let host = TcpListener::bind("127.0.0.1:0").unwrap();
+    host.set_nonblocking(true).unwrap();
+    let file = home.path().join("freeway.toml");
+    let base_url = format!("http://{}/v1", host.local_addr().unwrap());
+    let text = format!("[[provider]]\nid = \"openrouter\"\nbase_url = {base_url:?}\n");
+    std::fs::write(&file, text).unwrap();
+    let listen = ["--listen", "127.0.0.1:0", "--sample-data"];
+    let config = ["serve", "--config", file.to_str().unwrap()];
+    let mut command = home.freeway(&[&config[..], &listen].concat());
+    command.env("OPENROUTER_API_KEY", "sk-or-secret");
+    let server = Home::start(command);
+    assert!(server.said.contains("sample data"), "{}", server.said);
+
+    let oss = availability(&server, "openai/gpt-oss-20b:free");
+    assert_eq!(
+        (&oss["availableDays"], &oss["trackedDays"]),
+        (&json!(41), &json!(41))
+    );
+    assert_eq!(oss["availability"]["2026-02-18"], true);
+    assert_eq!(oss["contextLength"], 131_072);
+    assert_eq!(oss["isActive"], true);
+    assert!(
+        oss["observedHours"].as_u64().unwrap() < 41 * 24 - 12 - 9,
+        "{oss}"
+    );
+    let down = availability(&server, "moonshotai/kimi-dev-72b:free");
+    assert!(
+        down["availableDays"].as_u64() < down["trackedDays"].as_u64(),
+        "{down}"
+    );
+    let gone = availability(&server, "minimax/minimax-m2:free");
+    assert_eq!(gone["isActive"], false);
+    let (_, health) = server.send("GET", "/api/health?range=7d", "", "");
+    assert!(health.contains("qwen/qwen3-coder:free"), "{health:.300}");
+
+    // The model of this machine answers, and one of the sample says why it does not.
+    let (status, answer) = server.ask("What is 27 + 58?", "");
+    assert_eq!(
+        (status, &answer["model"]),
+        (200, &json!("demo")),
+        "{answer}"
+    );
+    let body =
+        json!({"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "Hi"}]});
+    let (status, error) = server.send("POST", "/v1/chat/completions", "", &body.to_string());
+    assert_eq!(status, 404, "{error}");
+    assert!(error.contains("not set up to ask"), "{error}");
+    assert_eq!(server.end().0, Some(0));
+    assert!(
+        !home.path().join("freeway").exists(),
+        "no database was made"
+    );
+    assert!(host.accept().is_err(), "somebody asked a host");
+}
+
+#[test]
+fn sample_data_is_not_mixed_with_a_store_and_a_key_for_it_is_printed_where_one_is_needed() {
+    let home = Home::new();
+    let both = ["--sample-data", "--store", "sqlite:x.db"];
+    assert_fails(&home.refused(&both), 2, &["--sample-data", "--store"]);
+    let mut command = home.freeway(&["serve", "--sample-data"]);
+    let refused = command
+        .env("FREEWAY_STORE", "sqlite:x.db")
+        .output()
+        .unwrap();
+    assert_fails(&refused, 2, &["--sample-data", "FREEWAY_STORE"]);
+
+    let server = home.serve(&["--sample-data", "--require-key", "--model", "none"]);
+    assert_eq!(server.send("GET", "/api/admin/keys", "", "").0, 401);
+    let key = server.said.split_once("fw_").expect("it is printed").1;
+    let key: String = key
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect();
+    let headers = format!("authorization: Bearer fw_{key}\r\n");
+    let (status, keys) = server.send("GET", "/api/admin/keys", &headers, "");
+    assert_eq!(status, 200, "{keys}");
+    assert!(keys.contains("nightly reports"), "{keys}");
+    assert_eq!(server.end().0, Some(0));
 }

@@ -22,15 +22,17 @@ pub enum RouterError {
     },
     /// The model is known, but nobody who can be asked offers it.
     #[error(
-        "{model} is {} by nobody here; GET /v1/models lists what there is, and \"models\" in a \
-         request names others that may answer as well",
-        if *was_offered { "no longer offered" } else { "offered" }
+        "{model} is {}; GET /v1/models lists what there is, and \"models\" in a request names others \
+         that may answer as well",
+        offer_text(*was_offered, listed_by)
     )]
     NotOffered {
         /// Its id.
         model: String,
         /// Whether somebody offered it once.
         was_offered: bool,
+        /// Hosts that offer it and that this server is not set up to ask.
+        listed_by: Vec<String>,
     },
     /// The caller's key leaves out every model that could be asked.
     #[error(
@@ -144,6 +146,18 @@ impl std::fmt::Display for Exhausted {
 pub fn whole_seconds(wait: Duration) -> u64 {
     let wait_s = wait.as_millis().div_ceil(1000).max(1);
     u64::try_from(wait_s).unwrap_or(u64::MAX)
+}
+
+/// By whom a model is offered that nobody here offers.
+fn offer_text(was_offered: bool, listed_by: &[String]) -> String {
+    match (listed_by, was_offered) {
+        ([], true) => "no longer offered by anybody here".to_owned(),
+        ([], false) => "offered by nobody here".to_owned(),
+        (hosts, _) => format!(
+            "listed by {}, whom this server is not set up to ask",
+            hosts.join(" and ")
+        ),
+    }
 }
 
 fn near_names(similar: &[String]) -> String {

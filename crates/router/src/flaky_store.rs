@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use store::{
     AttemptRecord, CatalogUpdate, Counter, DeploymentRecord, FeedbackQuery, FeedbackRecord,
     FeedbackSum, Hour, KeyHash, KeyId, KeyRecord, KeySettings, ModelRecord, NewKey, Observation,
-    OutcomeSum, ProviderSync, RequestQuery, RequestRecord, Retention, SpecChange, Store,
-    StoreError, StoreLock, SumQuery, Take, Taken, Timestamp,
+    OutcomeSum, ProviderSync, RequestQuery, RequestRecord, Retention, SessionHash, SessionRecord,
+    SpecChange, Store, StoreError, StoreLock, SumQuery, Take, Taken, Timestamp, UsageQuery,
+    UsageSum,
 };
 
 /// What is asked before each call, by the name of its method.
@@ -52,10 +53,16 @@ store_of_calls! {
     fn has_active_key(now: Timestamp) -> bool;
     fn revoke_key(id: &KeyId, at: Timestamp) -> KeyRecord;
     fn replace_key_settings(id: &KeyId, old: &KeySettings, new: &KeySettings) -> Option<KeyRecord>;
+    fn create_session(session: &SessionRecord) -> ();
+    fn session(hash: SessionHash, now: Timestamp) -> Option<SessionRecord>;
+    fn delete_session(hash: SessionHash) -> ();
+    fn delete_sessions_of(id: &KeyId) -> usize;
+    fn relabel_key(id: &KeyId, name: &str, expires_at: Option<Timestamp>) -> KeyRecord;
     fn touch_keys(uses: &[(KeyId, Timestamp)]) -> ();
     fn insert_requests(requests: &[RequestRecord]) -> ();
     fn request(id: &str) -> Option<RequestRecord>;
     fn requests(query: &RequestQuery) -> Vec<RequestRecord>;
+    fn sum_requests(query: &UsageQuery) -> Vec<UsageSum>;
     fn catalog() -> (Vec<ModelRecord>, Vec<DeploymentRecord>);
     fn update_catalog(update: &CatalogUpdate) -> ();
     fn spec_changes(model: Option<&str>, since: Timestamp, limit: usize) -> Vec<SpecChange>;

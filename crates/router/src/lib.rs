@@ -57,6 +57,6 @@ pub use model_info::{ModelId, ModelInfo, ModelKind, ModelSpec, ReasoningSpec};
 pub use preferences::{DataPolicy, MAX_LISTED_MODELS, Preferences, Sort, UseCase};
 pub use random_id::{random_id, random_unit, request_id};
 pub use router::{
-    AUTO, Answer, Arrival, AttemptSummary, HostStatus, RouteStatus, Router, RouterConfig,
+    AUTO, Answer, Arrival, AttemptSummary, HostState, Resting, RouteStatus, Router, RouterConfig,
     WatchedStream,
 };

@@ -81,6 +81,8 @@ impl KeepDays {
             feedback_before: before(self.feedback),
             // The longest window is a day.
             counters_before: before(2),
+            // They end by themselves.
+            sessions_before: Some(now),
         }
     }
 }

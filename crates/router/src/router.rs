@@ -5,7 +5,8 @@ mod asked;
 mod attempt;
 mod chain;
 mod explain;
-mod status;
+mod hosts;
+mod routes;
 mod table;
 mod targets;
 #[cfg(test)]
@@ -40,7 +41,8 @@ use table::Table;
 use watch::Watch;
 
 pub use attempt::AttemptSummary;
-pub use status::{HostStatus, RouteStatus};
+pub use hosts::{HostState, Resting};
+pub use routes::RouteStatus;
 pub use targets::AUTO;
 pub use watch::WatchedStream;
 

@@ -5,7 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod flr;
 pub(crate) mod health;
 pub(crate) mod history;
-mod key_settings;
+pub(crate) mod key_settings;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod metrics;

@@ -33,6 +33,8 @@ pub(crate) struct AppState {
     pub(crate) store: Arc<dyn Store>,
     /// Ids of the providers whose lists the catalogue is made of.
     pub(crate) hosted_providers: Vec<String>,
+    /// What "now" is where the store has sample data.
+    pub(crate) sample_moment: Option<Timestamp>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
     pub(crate) charts: flr::Charts,
@@ -41,8 +43,6 @@ pub(crate) struct AppState {
     /// Where the server listens, and the URL by which others reach it, if the settings say so.
     pub(crate) address: SocketAddr,
     pub(crate) public_url: Option<String>,
-    /// In a demonstration: the moment that pages and charts speak of.
-    pub(crate) sample_moment: Option<Timestamp>,
     pub(crate) bodies: BodyReader,
     /// For requests that hold no conversation.
     pub(crate) small_bodies: BodyReader,

@@ -15,8 +15,10 @@ mod error;
 mod key_change;
 mod postgres;
 mod records;
+mod session;
 mod sqlite;
 mod sums;
+mod usage;
 
 use async_trait::async_trait;
 
@@ -33,15 +35,20 @@ pub use connect::connect;
 pub use error::StoreError;
 pub use key_change::change_key_settings;
 pub use records::{
-    KeyId, KeyQuota, KeyRecord, KeySettings, NewKey, RequestCursor, RequestQuery, RequestRecord,
-    Timestamp,
+    KeyId, KeyQuota, KeyRecord, KeySettings, NewKey, RequestCursor, RequestOutcome, RequestQuery,
+    RequestRecord, Timestamp,
 };
+pub use session::{SessionHash, SessionRecord, SessionToken};
+pub use usage::{UsageBy, UsageQuery, UsageSum};
 
 /// Keys that a store takes, revoked and expired ones included.
 pub const MAX_KEYS: usize = 10_000;
 
 /// Records that one call adds, changes or deletes at most.
 pub const MAX_BATCH: usize = 10_000;
+
+/// Sessions that there are at most. Who begins one more ends the oldest.
+pub const MAX_SESSIONS: usize = 1_000;
 
 /// Requests that one query lists at most.
 pub const MAX_ROWS: usize = 1_000;
@@ -76,11 +83,33 @@ pub trait Store: Send + Sync {
     /// Whether any key is neither revoked nor expired at `now`.
     async fn has_active_key(&self, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Revokes a key from `at` on. A key that is revoked already keeps its first time.
+    /// Revokes a key from `at` on, and ends its sessions. A key that is revoked already keeps its
+    /// first time.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such key.
     async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError>;
+
+    /// Begins a session. Beyond [`MAX_SESSIONS`] the oldest one ends.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such key or it was revoked, and
+    /// [`StoreError::Duplicate`] if there is a session of this hash.
+    async fn create_session(&self, session: &SessionRecord) -> Result<(), StoreError>;
+
+    /// The session of this hash, unless it is over at `now`. Whether its key still opens the door is
+    /// not looked at.
+    async fn session(
+        &self,
+        hash: SessionHash,
+        now: Timestamp,
+    ) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Ends a session, if it is there.
+    async fn delete_session(&self, hash: SessionHash) -> Result<(), StoreError>;
+
+    /// Ends all sessions of a key; returns how many there were.
+    async fn delete_sessions_of(&self, id: &KeyId) -> Result<usize, StoreError>;
 
     /// Notes when keys were last used. Times older than the known one, and unknown keys, change
     /// nothing.
@@ -102,6 +131,9 @@ pub trait Store: Send + Sync {
     /// Requests that match, the newest first; of the same millisecond, the greatest id first.
     async fn requests(&self, query: &RequestQuery) -> Result<Vec<RequestRecord>, StoreError>;
 
+    /// Sums over the requests of a span that asked a model, by day or by key.
+    async fn sum_requests(&self, query: &UsageQuery) -> Result<Vec<UsageSum>, StoreError>;
+
     /// Replaces the settings of a key if they still are `old`. `None`: somebody else changed them,
     /// and nothing was written; [`change_key_settings`] begins anew then.
     ///
@@ -113,6 +145,17 @@ pub trait Store: Send + Sync {
         old: &KeySettings,
         new: &KeySettings,
     ) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// Gives a key another name and another end.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such key.
+    async fn relabel_key(
+        &self,
+        id: &KeyId,
+        name: &str,
+        expires_at: Option<Timestamp>,
+    ) -> Result<KeyRecord, StoreError>;
 
     /// The whole catalogue: every model and every deployment, also those that are gone. By id, and
     /// by provider and name.
@@ -286,6 +329,8 @@ pub struct Retention {
     pub feedback_before: Option<Timestamp>,
     /// Counters that began before.
     pub counters_before: Option<Timestamp>,
+    /// Sessions that ended before or then.
+    pub sessions_before: Option<Timestamp>,
 }
 
 /// A lock of [`Store::try_lock`], held until it is dropped.

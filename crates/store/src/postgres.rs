@@ -14,6 +14,7 @@ mod requests;
 mod retention;
 mod rows;
 mod schema;
+mod sessions;
 mod text;
 mod tls;
 
@@ -27,8 +28,8 @@ use crate::{
     AttemptRecord, CatalogUpdate, Counter, DeploymentRecord, FeedbackQuery, FeedbackRecord,
     FeedbackSum, Hour, KeyHash, KeyId, KeyRecord, KeySettings, MAX_BATCH, MAX_ROWS, ModelRecord,
     NewKey, Observation, OutcomeSum, ProviderSync, RequestQuery, RequestRecord, Retention,
-    SpecChange, Store, StoreError, StoreLock, SumQuery, Take, Taken, Timestamp, check_len,
-    check_update,
+    SessionHash, SessionRecord, SpecChange, Store, StoreError, StoreLock, SumQuery, Take, Taken,
+    Timestamp, UsageQuery, UsageSum, check_len, check_update,
 };
 use pool::Connections;
 
@@ -100,6 +101,45 @@ impl Store for PostgresStore {
             .await
     }
 
+    async fn create_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        self.connections
+            .run(|client| sessions::create(client, session))
+            .await
+    }
+
+    async fn session(
+        &self,
+        hash: SessionHash,
+        now: Timestamp,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        self.connections
+            .run(|client| sessions::by_hash(client, hash, now))
+            .await
+    }
+
+    async fn delete_session(&self, hash: SessionHash) -> Result<(), StoreError> {
+        self.connections
+            .run(|client| sessions::delete(client, hash))
+            .await
+    }
+
+    async fn delete_sessions_of(&self, id: &KeyId) -> Result<usize, StoreError> {
+        self.connections
+            .run(|client| sessions::delete_of_key(client, id))
+            .await
+    }
+
+    async fn relabel_key(
+        &self,
+        id: &KeyId,
+        name: &str,
+        expires_at: Option<Timestamp>,
+    ) -> Result<KeyRecord, StoreError> {
+        self.connections
+            .run(|client| keys::relabel(client, id, name, expires_at))
+            .await
+    }
+
     async fn touch_keys(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
         check_len("keys touched at once", uses.len(), MAX_BATCH)?;
         self.connections
@@ -123,6 +163,12 @@ impl Store for PostgresStore {
     async fn requests(&self, query: &RequestQuery) -> Result<Vec<RequestRecord>, StoreError> {
         self.connections
             .run(|client| requests::list(client, query))
+            .await
+    }
+
+    async fn sum_requests(&self, query: &UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
+        self.connections
+            .run(|client| requests::sum(client, query))
             .await
     }
 

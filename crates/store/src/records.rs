@@ -150,8 +150,21 @@ pub struct RequestQuery {
     pub key_id: Option<KeyId>,
     /// Only those that come after this place: the last one of a page gives the next page.
     pub after: Option<RequestCursor>,
+    /// Only those that ended so.
+    pub outcome: Option<RequestOutcome>,
     /// At most so many, and never more than [`MAX_ROWS`](crate::MAX_ROWS).
     pub limit: usize,
+}
+
+/// How requests ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestOutcome {
+    /// With an answer.
+    Ok,
+    /// Otherwise.
+    NotOk,
+    /// With this word.
+    Is(String),
 }
 
 /// A place in the list of requests. The id is part of it because several may begin in the same

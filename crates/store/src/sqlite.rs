@@ -13,6 +13,7 @@ mod lock;
 mod requests;
 mod retention;
 mod schema;
+mod sessions;
 mod worker;
 
 use std::sync::Arc;
@@ -25,8 +26,8 @@ use crate::{
     AttemptRecord, CatalogUpdate, Counter, DeploymentRecord, FeedbackQuery, FeedbackRecord,
     FeedbackSum, Hour, KeyHash, KeyId, KeyRecord, KeySettings, MAX_BATCH, MAX_ROWS, ModelRecord,
     NewKey, Observation, OutcomeSum, ProviderSync, RequestQuery, RequestRecord, Retention,
-    SpecChange, Store, StoreError, StoreLock, SumQuery, Take, Taken, Timestamp, check_len,
-    check_update,
+    SessionHash, SessionRecord, SpecChange, Store, StoreError, StoreLock, SumQuery, Take, Taken,
+    Timestamp, UsageQuery, UsageSum, check_len, check_update,
 };
 use identity::OpenedFile;
 use lock::Locks;
@@ -130,6 +131,48 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn create_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        let session = session.clone();
+        self.writer
+            .run(move |connection| sessions::create(connection, &session))
+            .await
+    }
+
+    async fn session(
+        &self,
+        hash: SessionHash,
+        now: Timestamp,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        self.lookups
+            .run(move |connection| sessions::by_hash(connection, hash, now))
+            .await
+    }
+
+    async fn delete_session(&self, hash: SessionHash) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| sessions::delete(connection, hash))
+            .await
+    }
+
+    async fn delete_sessions_of(&self, id: &KeyId) -> Result<usize, StoreError> {
+        let id = id.clone();
+        self.writer
+            .run(move |connection| sessions::delete_of_key(connection, &id))
+            .await
+    }
+
+    async fn relabel_key(
+        &self,
+        id: &KeyId,
+        name: &str,
+        expires_at: Option<Timestamp>,
+    ) -> Result<KeyRecord, StoreError> {
+        let (id, name) = (id.clone(), name.to_owned());
+        self.writer
+            .run(move |connection| keys::relabel(connection, &id, &name, expires_at))
+            .await
+    }
+
     async fn touch_keys(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
         check_len("keys touched at once", uses.len(), MAX_BATCH)?;
         let uses = uses.to_vec();
@@ -157,6 +200,13 @@ impl Store for SqliteStore {
         let query = query.clone();
         self.pages
             .run(move |connection| requests::list(connection, &query))
+            .await
+    }
+
+    async fn sum_requests(&self, query: &UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
+        let query = query.clone();
+        self.pages
+            .run(move |connection| requests::sum(connection, &query))
             .await
     }
 

@@ -1,5 +1,7 @@
 //! `freeway serve`: the OpenAI API on the model of this machine and on whoever else may be asked.
 
+mod sampled;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +34,21 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(300);
 const QUOTA_INTERVAL: Duration = Duration::from_secs(1800);
 
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    if args.sample_data && args.store.url().is_some() {
+        bail!(UsageError(
+            "--sample-data shows a database of its own, in memory: leave out --store and \
+             FREEWAY_STORE, or --sample-data"
+                .to_owned()
+        ));
+    }
     let config = settings(&args)?;
     wiring::start_log(&config.log)?;
     // The engine has threads of its own; these serve connections and render prompts.
     let runtime = Runtime::new().context("cannot start the runtime")?;
-    let code = runtime.block_on(serve(&config))?;
+    let code = match args.sample_data {
+        true => runtime.block_on(sampled::serve(&config))?,
+        false => runtime.block_on(serve(&config))?,
+    };
     // Whatever still runs, such as the rendering of a prompt nobody waits for, ends here.
     runtime.shutdown_background();
     Ok(code)
@@ -101,12 +113,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         router.set_catalog(Arc::clone(&catalogs.borrow_and_update()));
     }
 
-    let address = server.address();
-    let ready = format!("{what} on http://{address}/v1; Ctrl-C ends it");
-    match config.log.format {
-        LogFormat::Text => terminal::note(ready),
-        LogFormat::Json => tracing::info!("{ready}"),
-    }
+    say_ready(config, &server, &what);
     server
         .serve(router, Arc::clone(&store), access, interrupt::signal()?)
         .await;
@@ -115,6 +122,16 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     records.finish().await;
     store.close().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says that requests are taken, and where.
+fn say_ready(config: &Config, server: &Server, what: &str) {
+    let address = server.address();
+    let ready = format!("{what} on http://{address}/v1; Ctrl-C ends it");
+    match config.log.format {
+        LogFormat::Text => terminal::note(ready),
+        LogFormat::Json => tracing::info!("{ready}"),
+    }
 }
 
 /// Who answers, in words.
@@ -193,10 +210,10 @@ fn follow(router: &Arc<Router>, syncer: Syncer) -> Background {
 
 /// Who may use the server. Others than this machine need a key.
 async fn access(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Access> {
-    let address = config.server.listen;
-    if address.ip().is_loopback() && !config.server.require_key {
+    if !needs_key(config) {
         return Ok(Access::Loopback);
     }
+    let address = config.server.listen;
     if !store.has_active_key(now()).await? {
         let why = match address.ip().is_loopback() {
             true => "keys are required".to_owned(),
@@ -207,4 +224,9 @@ async fn access(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Acces
         )));
     }
     Ok(Access::Keys(Arc::clone(store)))
+}
+
+/// Whether whoever asks needs a key.
+fn needs_key(config: &Config) -> bool {
+    !config.server.listen.ip().is_loopback() || config.server.require_key
 }

@@ -65,13 +65,13 @@ pub(super) fn targets(
             let routes = table.routes_of(&model.id.0);
             add(&mut targets, group, routes);
             if routes.is_empty() {
-                error.get_or_insert_with(|| not_offered(model));
+                error.get_or_insert_with(|| not_offered(table, model));
             }
         } else if let Some((model, deployment)) = table.catalog.pinned(name) {
             let routes = table.routes_of(&model.id.0).iter();
             let it = routes.filter(|route| route.key == deployment.key);
             add(&mut targets, group, it);
-            error.get_or_insert_with(|| not_offered(model));
+            error.get_or_insert_with(|| not_offered(table, model));
         } else {
             error.get_or_insert_with(|| RouterError::ModelNotFound {
                 model: name.chars().take(MAX_RECORDED_NAME).collect(),
@@ -110,9 +110,14 @@ fn nobody_here() -> RouterError {
 }
 
 /// A model that is known and that nobody who can be asked offers.
-fn not_offered(model: &Model) -> RouterError {
+fn not_offered(table: &Table, model: &Model) -> RouterError {
+    let routes = table.routes_of(&model.id.0);
+    let out_of_reach = model
+        .active()
+        .filter(|one| routes.iter().all(|route| route.key != one.key));
     RouterError::NotOffered {
         model: model.id.0.clone(),
         was_offered: model.deployments.iter().any(|one| !one.is_active()),
+        listed_by: out_of_reach.map(|one| one.key.provider.clone()).collect(),
     }
 }

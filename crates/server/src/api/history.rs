@@ -11,7 +11,8 @@ use axum::response::Response;
 use router::{Caller, InvalidRequest};
 use serde_json::{Value, json};
 use store::{
-    AttemptRecord, FeedbackRecord, KeyId, RequestCursor, RequestQuery, RequestRecord, Timestamp,
+    AttemptRecord, FeedbackRecord, KeyId, RequestCursor, RequestOutcome, RequestQuery,
+    RequestRecord, StoreError, Timestamp,
 };
 
 use crate::body::json_response;
@@ -48,43 +49,86 @@ async fn page(
     query: &Query<'_>,
     key_id: Option<KeyId>,
 ) -> Result<Response, ApiError> {
-    let limit = limit(query)?;
-    let query = RequestQuery {
-        key_id,
-        after: query.get("before").map(cursor).transpose()?,
-        // One more tells whether there is a next page.
-        limit: limit + 1,
-    };
-    let mut requests = app.store.requests(&query).await?;
-    let is_last = requests.len() <= limit;
-    requests.truncate(limit);
-    let ids: Vec<_> = requests.iter().map(|request| request.id.clone()).collect();
-    let mut attempts: HashMap<String, Vec<Value>> = HashMap::new();
-    for attempt in app.store.attempts(&ids).await? {
-        let json = attempt_json(&attempt);
-        attempts.entry(attempt.request_id).or_default().push(json);
-    }
-    let mut feedback: HashMap<String, Vec<Value>> = HashMap::new();
-    for said in app.store.feedback_on(&ids).await? {
-        let json = feedback_json(&said);
-        if let Some(id) = said.request_id {
-            feedback.entry(id).or_default().push(json);
-        }
-    }
-    let next = requests.last().filter(|_| !is_last);
-    let next = next.map(|request| cursor_text(&request.cursor()));
+    let mut page = HistoryPage::read(
+        app,
+        RequestQuery {
+            key_id,
+            after: query.get("before").map(cursor).transpose()?,
+            outcome: query.get("outcome").map(outcome),
+            limit: limit(query)?,
+        },
+    )
+    .await?;
+    let requests = std::mem::take(&mut page.requests);
     let requests: Vec<_> = requests
         .iter()
         .map(|request| {
-            let attempts = attempts.remove(&request.id).unwrap_or_default();
-            let feedback = feedback.remove(&request.id).unwrap_or_default();
-            request_json(request, attempts, feedback)
+            let attempts = page.attempts.remove(&request.id).unwrap_or_default();
+            let feedback = page.feedback.remove(&request.id).unwrap_or_default();
+            request_json(
+                request,
+                attempts.iter().map(attempt_json).collect(),
+                feedback.iter().map(feedback_json).collect(),
+            )
         })
         .collect();
     Ok(json_response(
         StatusCode::OK,
-        &json!({"requests": requests, "next": next}),
+        &json!({"requests": requests, "next": page.next}),
     ))
+}
+
+/// A page of the history.
+pub(crate) struct HistoryPage {
+    pub(crate) requests: Vec<RequestRecord>,
+    /// By request.
+    pub(crate) attempts: HashMap<String, Vec<AttemptRecord>>,
+    /// Likewise.
+    pub(crate) feedback: HashMap<String, Vec<FeedbackRecord>>,
+    /// The place of the next page, if there is one.
+    pub(crate) next: Option<String>,
+}
+
+impl HistoryPage {
+    pub(crate) async fn read(app: &AppState, query: RequestQuery) -> Result<Self, StoreError> {
+        let limit = query.limit;
+        let query = RequestQuery {
+            // One more tells whether there is a next page.
+            limit: limit + 1,
+            ..query
+        };
+        let mut requests = app.store.requests(&query).await?;
+        let is_last = requests.len() <= limit;
+        requests.truncate(limit);
+        let ids: Vec<_> = requests.iter().map(|request| request.id.clone()).collect();
+        let mut attempts: HashMap<String, Vec<AttemptRecord>> = HashMap::new();
+        for attempt in app.store.attempts(&ids).await? {
+            let id = attempt.request_id.clone();
+            attempts.entry(id).or_default().push(attempt);
+        }
+        let mut feedback: HashMap<String, Vec<FeedbackRecord>> = HashMap::new();
+        for said in app.store.feedback_on(&ids).await? {
+            if let Some(id) = said.request_id.clone() {
+                feedback.entry(id).or_default().push(said);
+            }
+        }
+        let next = requests.last().filter(|_| !is_last);
+        Ok(Self {
+            next: next.map(|request| cursor_text(&request.cursor())),
+            requests,
+            attempts,
+            feedback,
+        })
+    }
+}
+
+/// How requests ended, in a word: `ok`, `failed` for all others, or how exactly.
+pub(crate) fn outcome(word: &str) -> RequestOutcome {
+    match word {
+        "ok" => RequestOutcome::Ok,
+        "failed" => RequestOutcome::NotOk,
+        word => RequestOutcome::Is(word.to_owned()),
+    }
 }
 
 fn limit(query: &Query<'_>) -> Result<usize, InvalidRequest> {
@@ -108,7 +152,7 @@ fn cursor_text(cursor: &RequestCursor) -> String {
     format!("{}.{}", cursor.started_at.0, cursor.id)
 }
 
-fn cursor(text: &str) -> Result<RequestCursor, InvalidRequest> {
+pub(crate) fn cursor(text: &str) -> Result<RequestCursor, InvalidRequest> {
     let read = || {
         let (ms, id) = text.split_once('.')?;
         Some(RequestCursor {

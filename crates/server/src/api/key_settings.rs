@@ -14,7 +14,7 @@ const LIMITS: [&str; 4] = [
 ];
 
 /// The members of a body.
-pub(super) fn members(body: Bytes) -> Result<Map<String, Value>, InvalidRequest> {
+pub(crate) fn members(body: Bytes) -> Result<Map<String, Value>, InvalidRequest> {
     let no_json = |error| {
         InvalidRequest::new(format!("the body is not valid JSON: {error}"))
             .with_code("invalid_json")
@@ -27,7 +27,7 @@ pub(super) fn members(body: Bytes) -> Result<Map<String, Value>, InvalidRequest>
 
 /// The settings with these members changed. `null` puts a member back to its default; one limit of a
 /// quota can be changed alone, preferences are replaced as a whole.
-pub(super) fn changed(
+pub(crate) fn changed(
     mut settings: KeySettings,
     members: &Map<String, Value>,
 ) -> Result<KeySettings, InvalidRequest> {
@@ -49,7 +49,7 @@ pub(super) fn changed(
                 settings.preferences = preferences.to_stored();
             }
             _ => {
-                let advice = "isAdmin, keepsContent, quota and preferences can be";
+                let advice = "name, expiresAt, isAdmin, keepsContent, quota and preferences can be";
                 return Err(InvalidRequest::of(
                     name,
                     format!("{name} cannot be set; {advice}"),
@@ -112,7 +112,7 @@ fn change_quota(quota: &mut KeyQuota, json: &Value) -> Result<(), InvalidRequest
 }
 
 /// The settings, under the names by which they are set.
-pub(super) fn json(settings: &KeySettings) -> Value {
+pub(crate) fn json(settings: &KeySettings) -> Value {
     let quota = &settings.quota;
     json!({
         "isAdmin": settings.is_admin,

@@ -35,7 +35,7 @@ pub(crate) async fn list(State(app): State<Arc<AppState>>) -> Result<Response, A
 }
 
 /// What a new key is to be.
-struct Wanted {
+pub(crate) struct Wanted {
     name: String,
     expires_at: Option<Timestamp>,
     settings: KeySettings,
@@ -46,14 +46,22 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let wanted = app.small_bodies.read(request, wanted).await?;
+    let (key, secret) = make(&app, KeyId::random()?, wanted).await?;
+    let body = json!({"key": json(&key, key.created_at), "secret": secret.expose()});
+    Ok(json_response(StatusCode::CREATED, &body))
+}
+
+/// Makes a key of this id, with its secret, which is told once.
+pub(crate) async fn make(
+    app: &AppState,
+    id: KeyId,
+    wanted: Wanted,
+) -> Result<(KeyRecord, ApiKey), ApiError> {
     let created_at = now();
-    if wanted.expires_at.is_some_and(|end| end <= created_at) {
-        let message = "expiresAt has passed; the key would be refused at once";
-        return Err(InvalidRequest::of("expiresAt", message).into());
-    }
+    check_end(wanted.expires_at, created_at)?;
     let secret = ApiKey::generate()?;
     let key = NewKey {
-        id: KeyId::random()?,
+        id,
         name: wanted.name,
         prefix: secret.prefix().to_owned(),
         hash: secret.hash(),
@@ -61,9 +69,15 @@ pub(crate) async fn create(
         expires_at: wanted.expires_at,
         settings: wanted.settings,
     };
-    let key = app.store.create_key(key).await?;
-    let body = json!({"key": json(&key, created_at), "secret": secret.expose()});
-    Ok(json_response(StatusCode::CREATED, &body))
+    Ok((app.store.create_key(key).await?, secret))
+}
+
+fn check_end(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), InvalidRequest> {
+    if expires_at.is_some_and(|end| end <= now) {
+        let message = "expiresAt has passed; the key would be refused at once";
+        return Err(InvalidRequest::of("expiresAt", message));
+    }
+    Ok(())
 }
 
 pub(crate) async fn show(
@@ -82,19 +96,44 @@ pub(crate) async fn change(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let id = KeyId(id);
     let members = app
         .small_bodies
         .read(request, key_settings::members)
         .await?;
-    let key = change_settings(&app, &id, |settings| {
-        Ok(key_settings::changed(settings, &members)?)
-    });
-    let key = key.await?;
+    let key = change_members(&app, &KeyId(id), members).await?;
     Ok(json_response(
         StatusCode::OK,
         &json!({"key": json(&key, now())}),
     ))
+}
+
+/// Changes what of a key is named. Everything is looked at before anything is changed.
+pub(crate) async fn change_members(
+    app: &AppState,
+    id: &KeyId,
+    mut members: Map<String, Value>,
+) -> Result<KeyRecord, ApiError> {
+    let new_name = members.remove("name");
+    let new_name = new_name.map(|json| name(Some(json))).transpose()?;
+    let new_end = match members.contains_key("expiresAt") {
+        true => Some(expiry(&mut members)?),
+        false => None,
+    };
+    let known = find(app, id).await?;
+    if new_end.is_some_and(|end| end != known.expires_at) {
+        check_end(new_end.flatten(), now())?;
+    }
+    let mut key = change_settings(app, id, |settings| {
+        Ok(key_settings::changed(settings, &members)?)
+    })
+    .await?;
+    if new_name.is_some() || new_end.is_some() {
+        let new_name = new_name.unwrap_or(known.name);
+        let new_end = new_end.unwrap_or(known.expires_at);
+        key = app.store.relabel_key(id, &new_name, new_end).await?;
+        app.auth.forget(id);
+    }
+    Ok(key)
 }
 
 /// The key stays in the list, revoked.
@@ -102,26 +141,30 @@ pub(crate) async fn revoke(
     State(app): State<Arc<AppState>>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let id = KeyId(id);
-    let now = now();
-    let key = match app.store.revoke_key(&id, now).await {
-        Err(StoreError::NotFound) => return Err(no_such_key(&id)),
-        result => result?,
-    };
-    app.auth.forget(&id);
+    let key = take_back(&app, &KeyId(id)).await?;
     Ok(json_response(
         StatusCode::OK,
-        &json!({"key": json(&key, now)}),
+        &json!({"key": json(&key, now())}),
     ))
 }
 
-pub(super) async fn find(app: &AppState, id: &KeyId) -> Result<KeyRecord, ApiError> {
+/// Revokes a key, so that it is refused at once.
+pub(crate) async fn take_back(app: &AppState, id: &KeyId) -> Result<KeyRecord, ApiError> {
+    let key = match app.store.revoke_key(id, now()).await {
+        Err(StoreError::NotFound) => return Err(no_such_key(id)),
+        result => result?,
+    };
+    app.auth.forget(id);
+    Ok(key)
+}
+
+pub(crate) async fn find(app: &AppState, id: &KeyId) -> Result<KeyRecord, ApiError> {
     let key = app.store.key(id).await?;
     key.ok_or_else(|| no_such_key(id))
 }
 
 /// Changes the settings of a key, so that the change is believed at once.
-pub(super) async fn change_settings(
+pub(crate) async fn change_settings(
     app: &AppState,
     id: &KeyId,
     change: impl FnMut(KeySettings) -> Result<KeySettings, ApiError>,
@@ -146,15 +189,21 @@ fn no_such_key(id: &KeyId) -> ApiError {
 }
 
 fn wanted(body: Bytes) -> Result<Wanted, InvalidRequest> {
-    let mut members = key_settings::members(body)?;
-    let name = name(members.remove("name"))?;
-    let expires_at = expiry(&mut members)?;
-    let settings = key_settings::changed(KeySettings::default(), &members)?;
-    Ok(Wanted {
-        name,
-        expires_at,
-        settings,
-    })
+    Wanted::of(key_settings::members(body)?)
+}
+
+impl Wanted {
+    /// Of the members of a body.
+    pub(crate) fn of(mut members: Map<String, Value>) -> Result<Self, InvalidRequest> {
+        let name = name(members.remove("name"))?;
+        let expires_at = expiry(&mut members)?;
+        let settings = key_settings::changed(KeySettings::default(), &members)?;
+        Ok(Self {
+            name,
+            expires_at,
+            settings,
+        })
+    }
 }
 
 fn name(json: Option<Value>) -> Result<String, InvalidRequest> {

@@ -9,7 +9,7 @@ use router::breaker::Admission;
 use router::catalog::Tier;
 use router::quota::QuotaAdmission;
 use router::recorder::now;
-use router::{HostStatus, RouteStatus};
+use router::{HostState, RouteStatus};
 use store::{ProviderSync, StoreError, Timestamp};
 
 use super::host_name;
@@ -139,13 +139,13 @@ fn shortened(lines: Vec<String>) -> Vec<String> {
 }
 
 /// Whether somebody else runs it.
-fn is_hosted(host: &HostStatus, routes: &[RouteStatus]) -> bool {
+fn is_hosted(host: &HostState, routes: &[RouteStatus]) -> bool {
     let mut own = routes.iter().filter(|route| route.provider == host.id);
     own.all(|route| route.tier == Tier::Hosted)
 }
 
 /// The models of this machine: what they are, and how busy.
-fn engine(hosts: &[HostStatus], routes: &[RouteStatus]) -> Vec<(String, String)> {
+fn engine(hosts: &[HostState], routes: &[RouteStatus]) -> Vec<(String, String)> {
     let local = routes.iter().filter(|route| route.tier != Tier::Hosted);
     local
         .map(|route| {
@@ -167,8 +167,8 @@ fn engine(hosts: &[HostStatus], routes: &[RouteStatus]) -> Vec<(String, String)>
         .collect()
 }
 
-fn host_line(host: &HostStatus, syncs: &[ProviderSync], now: Timestamp) -> HostLine {
-    let (state, class, why) = match (&host.unavailable, &host.admission) {
+fn host_line(host: &HostState, syncs: &[ProviderSync], now: Timestamp) -> HostLine {
+    let (state, class, why) = match (&host.unavailable, &host.account) {
         (Some(why), _) => ("Unavailable", "bad", why.clone()),
         (None, QuotaAdmission::Open) => ("Open", "good", String::new()),
         (None, QuotaAdmission::UsedUp { window, .. }) => (

@@ -10,4 +10,5 @@ mod flr_lists;
 mod holder;
 mod keys;
 mod lifecycle;
+mod pages;
 mod requests;

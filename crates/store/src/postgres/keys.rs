@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use super::failure::{Failure, commit};
 use super::number::{optional_u32_at, optional_wide};
 use super::pool::Client;
+use super::sessions::DELETE_OF_KEY;
 use super::text::{Text, optional};
 use crate::{
     KeyHash, KeyId, KeyQuota, KeyRecord, KeySettings, MAX_KEYS, NewKey, StoreError, Timestamp,
@@ -69,6 +70,11 @@ const REPLACE_SETTINGS: &str = concat!(
         AND tokens_per_day IS NOT DISTINCT FROM $14
         AND preferences IS NOT DISTINCT FROM $15
     RETURNING ",
+    columns!()
+);
+
+const RELABEL: &str = concat!(
+    "UPDATE api_keys SET name = $2, expires_at = $3 WHERE id = $1 RETURNING ",
     columns!()
 );
 
@@ -157,13 +163,21 @@ pub(super) async fn has_active(client: Client, now: Timestamp) -> Result<bool, F
 }
 
 pub(super) async fn revoke(
-    client: Client,
+    mut client: Client,
     id: &KeyId,
     at: Timestamp,
 ) -> Result<KeyRecord, Failure> {
-    let statement = client.prepare_cached(REVOKE).await?;
-    let row = client.query_opt(&statement, &[&Text(&id.0), &at.0]).await?;
-    record(&row.ok_or(StoreError::NotFound)?)
+    let transaction = client.transaction().await?;
+    let revoke = transaction.prepare_cached(REVOKE).await?;
+    let row = transaction
+        .query_opt(&revoke, &[&Text(&id.0), &at.0])
+        .await?;
+    let revoked = record(&row.ok_or(StoreError::NotFound)?)?;
+    let end = transaction.prepare_cached(DELETE_OF_KEY).await?;
+    transaction.execute(&end, &[&Text(&id.0)]).await?;
+    // Done twice it is as if done once.
+    transaction.commit().await?;
+    Ok(revoked)
 }
 
 pub(super) async fn replace_settings(
@@ -199,6 +213,20 @@ pub(super) async fn replace_settings(
         by_id(client, id).await?.ok_or(StoreError::NotFound)?;
     }
     row.as_ref().map(record).transpose()
+}
+
+pub(super) async fn relabel(
+    client: Client,
+    id: &KeyId,
+    name: &str,
+    expires_at: Option<Timestamp>,
+) -> Result<KeyRecord, Failure> {
+    let statement = client.prepare_cached(RELABEL).await?;
+    let expires_at = expires_at.map(|time| time.0);
+    let row = client
+        .query_opt(&statement, &[&Text(&id.0), &Text(name), &expires_at])
+        .await?;
+    record(&row.ok_or(StoreError::NotFound)?)
 }
 
 pub(super) async fn touch(client: Client, uses: &[(KeyId, Timestamp)]) -> Result<(), Failure> {

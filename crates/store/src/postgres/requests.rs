@@ -10,7 +10,11 @@ use super::number::{optional_u32_at, optional_wide, u32_at};
 use super::pool::Client;
 use super::rows::column;
 use super::text::{Text, optional};
-use crate::{KeyId, MAX_ROWS, RequestQuery, RequestRecord, Timestamp};
+use crate::sums::DAY_MS;
+use crate::{
+    KeyId, MAX_ROWS, RequestOutcome, RequestQuery, RequestRecord, Timestamp, UsageBy, UsageQuery,
+    UsageSum,
+};
 
 /// One statement for a whole batch, which is all done or nothing, and may be sent again.
 const INSERT: &str = "\
@@ -101,24 +105,102 @@ pub(super) async fn list(
         values.push(started_at);
         values.push(id);
     }
-    let sql = list_sql(key_id.is_some(), cursor.is_some());
+    let word = match &query.outcome {
+        Some(RequestOutcome::Is(word)) => Some(Text(word)),
+        _ => None,
+    };
+    if let Some(word) = &word {
+        values.push(word);
+    }
+    let sql = list_sql(query);
     let statement = client.prepare_cached(&sql).await?;
     let rows = client.query(&statement, &values).await?;
     rows.iter().map(record).collect()
 }
 
 /// One statement for each combination of filters, as in SQLite.
-fn list_sql(has_key: bool, has_cursor: bool) -> String {
-    let conditions = match (has_key, has_cursor) {
-        (false, false) => "",
-        (true, false) => "WHERE key_id = $2",
-        (false, true) => "WHERE (started_at, id) < ($2, $3)",
-        (true, true) => "WHERE key_id = $2 AND (started_at, id) < ($3, $4)",
+fn list_sql(query: &RequestQuery) -> String {
+    let mut conditions: Vec<String> = Vec::new();
+    let mut number = 1;
+    let mut next = || {
+        number += 1;
+        format!("${number}")
+    };
+    if query.key_id.is_some() {
+        conditions.push(format!("key_id = {}", next()));
+    }
+    if query.after.is_some() {
+        conditions.push(format!("(started_at, id) < ({}, {})", next(), next()));
+    }
+    match &query.outcome {
+        None => {}
+        Some(RequestOutcome::Ok) => conditions.push("outcome = 'ok'".to_owned()),
+        Some(RequestOutcome::NotOk) => conditions.push("outcome <> 'ok'".to_owned()),
+        Some(RequestOutcome::Is(word)) => {
+            // By the index of those that did not end well.
+            if word != "ok" {
+                conditions.push("outcome <> 'ok'".to_owned());
+            }
+            conditions.push(format!("outcome = {}", next()));
+        }
+    }
+    let conditions = match conditions.is_empty() {
+        true => String::new(),
+        false => format!("WHERE {}", conditions.join(" AND ")),
     };
     format!(
         "SELECT {} FROM requests {conditions} ORDER BY started_at DESC, id DESC LIMIT $1",
         columns!()
     )
+}
+
+pub(super) async fn sum(client: Client, query: &UsageQuery) -> Result<Vec<UsageSum>, Failure> {
+    let key_id = query.key_id.as_ref().map(|key_id| Text(&key_id.0));
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&query.since.0, &query.until.0];
+    if let Some(key_id) = &key_id {
+        values.push(key_id);
+    }
+    let statement = client
+        .prepare_cached(&sum_sql(query.by, key_id.is_some()))
+        .await?;
+    let rows = client.query(&statement, &values).await?;
+    rows.iter().map(|row| usage(row, query.since)).collect()
+}
+
+fn sum_sql(by: UsageBy, has_key: bool) -> String {
+    let (start, key) = match by {
+        // Rounded down, before 1970 as well.
+        UsageBy::Day => (
+            format!("started_at - (started_at % {DAY_MS} + {DAY_MS}) % {DAY_MS}"),
+            "NULL::text",
+        ),
+        UsageBy::Key => ("NULL::int8".to_owned(), "key_id"),
+    };
+    let of_key = if has_key { "AND key_id = $3" } else { "" };
+    format!(
+        "SELECT {start}, {key}, count(*),
+            count(*) FILTER (WHERE outcome NOT IN ('ok', 'canceled')),
+            sum(prompt_tokens)::int8, sum(completion_tokens)::int8
+        FROM requests
+        WHERE started_at >= $1 AND started_at < $2 {of_key}
+            AND operation IN ('chat', 'text_completion')
+        GROUP BY 1, 2 ORDER BY 1, 2 NULLS FIRST"
+    )
+}
+
+/// A row in the order of the columns above.
+fn usage(row: &Row, since: Timestamp) -> Result<UsageSum, Failure> {
+    let number = |index: usize| -> Result<u64, Failure> {
+        Ok(row.try_get::<_, i64>(index)?.cast_unsigned())
+    };
+    Ok(UsageSum {
+        start: row.try_get::<_, Option<_>>(0)?.map_or(since, Timestamp),
+        key_id: row.try_get::<_, Option<_>>(1)?.map(KeyId),
+        num_requests: number(2)?,
+        num_failed: number(3)?,
+        prompt_tokens: number(4)?,
+        completion_tokens: number(5)?,
+    })
 }
 
 /// Reads something that is in the database.

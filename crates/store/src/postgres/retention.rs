@@ -44,6 +44,11 @@ const COUNTERS: &str = "\
         SELECT ctid FROM counters WHERE start < $1
         ORDER BY start LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
+const SESSIONS: &str = "\
+    DELETE FROM sessions WHERE ctid = ANY (ARRAY (
+        SELECT ctid FROM sessions WHERE expires_at <= $1
+        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
 const SET_KEPT_SINCE: &str = "\
     INSERT INTO kept_since AS known (kind, at) VALUES ($1, $2)
     ON CONFLICT (kind) DO UPDATE SET at = greatest(known.at, excluded.at)";
@@ -73,6 +78,9 @@ pub(super) async fn prune(mut client: Client, limits: &Retention) -> Result<usiz
     }
     if let Some(before) = limits.counters_before {
         num_rows += forget(&transaction, COUNTERS, before.0).await?;
+    }
+    if let Some(before) = limits.sessions_before {
+        num_rows += forget(&transaction, SESSIONS, before.0).await?;
     }
     transaction.commit().await?;
     Ok(num_rows as usize)

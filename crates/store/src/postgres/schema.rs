@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_keys_and_requests.sql"),
     include_str!("../../migrations/postgres/0002_catalog_and_attempts.sql"),
     include_str!("../../migrations/postgres/0003_settings_of_syncs.sql"),
+    include_str!("../../migrations/postgres/0004_sessions.sql"),
 ];
 
 const CURRENT: &str = "SELECT current_schema()::text";

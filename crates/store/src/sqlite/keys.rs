@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
+use super::sessions;
 use crate::{
     KeyHash, KeyId, KeyQuota, KeyRecord, KeySettings, MAX_KEYS, NewKey, StoreError, Timestamp,
 };
@@ -59,6 +60,11 @@ const REPLACE_SETTINGS: &str = concat!(
         AND requests_per_day IS ?12 AND tokens_per_minute IS ?13 AND tokens_per_day IS ?14
         AND preferences IS ?15
     RETURNING ",
+    columns!()
+);
+
+const RELABEL: &str = concat!(
+    "UPDATE api_keys SET name = ?2, expires_at = ?3 WHERE id = ?1 RETURNING ",
     columns!()
 );
 
@@ -146,11 +152,15 @@ pub(super) fn revoke(
     at: Timestamp,
 ) -> Result<KeyRecord, StoreError> {
     durably(connection, |connection| {
-        let mut statement = connection.prepare_cached(REVOKE)?;
-        statement
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let revoked = transaction
+            .prepare_cached(REVOKE)?
             .query_one(params![id.0, at.0], record)
             .optional()?
-            .ok_or(StoreError::NotFound)
+            .ok_or(StoreError::NotFound)?;
+        sessions::delete_of_key(&transaction, id)?;
+        transaction.commit()?;
+        Ok(revoked)
     })
 }
 
@@ -188,6 +198,21 @@ pub(super) fn replace_settings(
             by_id(connection, id)?.ok_or(StoreError::NotFound)?;
         }
         Ok(replaced)
+    })
+}
+
+pub(super) fn relabel(
+    connection: &mut Connection,
+    id: &KeyId,
+    name: &str,
+    expires_at: Option<Timestamp>,
+) -> Result<KeyRecord, StoreError> {
+    durably(connection, |connection| {
+        let mut statement = connection.prepare_cached(RELABEL)?;
+        statement
+            .query_one(params![id.0, name, expires_at.map(|time| time.0)], record)
+            .optional()?
+            .ok_or(StoreError::NotFound)
     })
 }
 
@@ -251,5 +276,6 @@ pub(super) const QUERIES: &[&str] = &[
     HAS_ACTIVE,
     REVOKE,
     REPLACE_SETTINGS,
+    RELABEL,
     TOUCH,
 ];

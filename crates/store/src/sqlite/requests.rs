@@ -2,7 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, TransactionBehavior, params};
 
-use crate::{KeyId, MAX_ROWS, RequestQuery, RequestRecord, StoreError, Timestamp};
+use crate::sums::DAY_MS;
+use crate::{
+    KeyId, MAX_ROWS, RequestOutcome, RequestQuery, RequestRecord, StoreError, Timestamp, UsageBy,
+    UsageQuery, UsageSum,
+};
 
 const INSERT: &str = "\
     INSERT INTO requests (id, key_id, started_at, operation, requested_model, deployment, outcome,
@@ -80,8 +84,11 @@ pub(super) fn list(
         values.push(&cursor.started_at.0);
         values.push(&cursor.id);
     }
+    if let Some(RequestOutcome::Is(word)) = &query.outcome {
+        values.push(word);
+    }
     values.push(&limit);
-    let sql = list_sql(query.key_id.is_some(), query.after.is_some());
+    let sql = list_sql(query);
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(&values[..], record)?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -89,17 +96,90 @@ pub(super) fn list(
 
 /// One statement for each combination of filters: SQLite can use an index only for conditions that
 /// are there.
-fn list_sql(has_key: bool, has_cursor: bool) -> String {
-    let conditions = match (has_key, has_cursor) {
-        (false, false) => "",
-        (true, false) => "WHERE key_id = ?",
-        (false, true) => "WHERE (started_at, id) < (?, ?)",
-        (true, true) => "WHERE key_id = ? AND (started_at, id) < (?, ?)",
+fn list_sql(query: &RequestQuery) -> String {
+    let conditions: Vec<_> = [
+        query.key_id.as_ref().map(|_| "key_id = ?"),
+        query.after.as_ref().map(|_| "(started_at, id) < (?, ?)"),
+        query.outcome.as_ref().map(|outcome| match outcome {
+            RequestOutcome::Ok => "outcome = 'ok'",
+            RequestOutcome::NotOk => "outcome <> 'ok'",
+            RequestOutcome::Is(_) if is_ok(outcome) => "outcome = ?",
+            // By the index of those that did not end well.
+            RequestOutcome::Is(_) => "outcome <> 'ok' AND outcome = ?",
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let conditions = match conditions.is_empty() {
+        true => String::new(),
+        false => format!("WHERE {}", conditions.join(" AND ")),
+    };
+    // SQLite would rather sort all of them than look through them in their order.
+    let index = match (&query.key_id, &query.outcome) {
+        (_, None) => "",
+        (Some(_), _) => "INDEXED BY requests_by_key",
+        (None, Some(outcome)) if is_ok(outcome) => "INDEXED BY requests_by_start",
+        (None, Some(_)) => "INDEXED BY requests_not_ok",
     };
     format!(
-        "SELECT {} FROM requests {conditions} ORDER BY started_at DESC, id DESC LIMIT ?",
+        "SELECT {} FROM requests {index} {conditions} ORDER BY started_at DESC, id DESC LIMIT ?",
         columns!()
     )
+}
+
+fn is_ok(outcome: &RequestOutcome) -> bool {
+    match outcome {
+        RequestOutcome::Ok => true,
+        RequestOutcome::NotOk => false,
+        RequestOutcome::Is(word) => word == "ok",
+    }
+}
+
+pub(super) fn sum(
+    connection: &Connection,
+    query: &UsageQuery,
+) -> Result<Vec<UsageSum>, StoreError> {
+    let mut values: Vec<&dyn ToSql> = vec![&query.since.0, &query.until.0];
+    if let Some(key_id) = &query.key_id {
+        values.push(&key_id.0);
+    }
+    let mut statement = connection.prepare_cached(&sum_sql(query.by, query.key_id.is_some()))?;
+    let rows = statement.query_map(&values[..], |row| usage(row, query.since))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn sum_sql(by: UsageBy, has_key: bool) -> String {
+    let (start, key) = match by {
+        // Rounded down, before 1970 as well.
+        UsageBy::Day => (
+            format!("started_at - (started_at % {DAY_MS} + {DAY_MS}) % {DAY_MS}"),
+            "NULL",
+        ),
+        UsageBy::Key => ("NULL".to_owned(), "key_id"),
+    };
+    let of_key = if has_key { "AND key_id = ?" } else { "" };
+    format!(
+        "SELECT {start}, {key}, count(*), sum(outcome NOT IN ('ok', 'canceled')),
+            sum(prompt_tokens), sum(completion_tokens)
+        FROM requests
+        WHERE started_at >= ? AND started_at < ? {of_key}
+            AND operation IN ('chat', 'text_completion')
+        GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+}
+
+/// A row in the order of the columns above.
+fn usage(row: &Row<'_>, since: Timestamp) -> rusqlite::Result<UsageSum> {
+    let number = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
+    Ok(UsageSum {
+        start: row.get::<_, Option<_>>(0)?.map_or(since, Timestamp),
+        key_id: row.get::<_, Option<_>>(1)?.map(KeyId),
+        num_requests: number(2)?,
+        num_failed: number(3)?,
+        prompt_tokens: number(4)?,
+        completion_tokens: number(5)?,
+    })
 }
 
 /// Reads something that is in the file.
@@ -130,8 +210,34 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
 
 #[cfg(test)]
 pub(super) fn queries() -> Vec<String> {
-    let lists = [(false, false), (true, false), (false, true), (true, true)];
-    let mut queries: Vec<_> = lists.into_iter().map(|(k, c)| list_sql(k, c)).collect();
+    use crate::RequestCursor;
+
+    let mut queries = Vec::new();
+    for bits in 0..16 {
+        let query = RequestQuery {
+            key_id: (bits & 1 != 0).then(|| KeyId(String::new())),
+            after: (bits & 2 != 0).then(|| RequestCursor {
+                started_at: Timestamp(0),
+                id: String::new(),
+            }),
+            outcome: match bits >> 2 {
+                0 => None,
+                1 => Some(RequestOutcome::Ok),
+                2 => Some(RequestOutcome::NotOk),
+                _ => Some(RequestOutcome::Is(String::new())),
+            },
+            limit: 1,
+        };
+        queries.push(list_sql(&query));
+    }
     queries.extend([INSERT_CONTENT, BY_ID, PROBE].map(str::to_owned));
     queries
+}
+
+/// These group, and what is grouped is sorted.
+#[cfg(test)]
+pub(super) fn grouping_queries() -> Vec<String> {
+    let kinds = [UsageBy::Day, UsageBy::Key].into_iter();
+    let sums = kinds.flat_map(|by| [false, true].map(|has_key| sum_sql(by, has_key)));
+    sums.collect()
 }

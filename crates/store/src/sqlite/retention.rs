@@ -38,6 +38,10 @@ const COUNTERS: &str = "\
     DELETE FROM counters WHERE (name, start) IN (
         SELECT name, start FROM counters WHERE start < ?1 ORDER BY start LIMIT ?2)";
 
+const SESSIONS: &str = "\
+    DELETE FROM sessions WHERE hash IN (
+        SELECT hash FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+
 const SET_KEPT_SINCE: &str = "\
     INSERT INTO kept_since (kind, at) VALUES (?1, ?2)
     ON CONFLICT (kind) DO UPDATE SET at = max(at, excluded.at)";
@@ -68,6 +72,9 @@ pub(super) fn prune(connection: &mut Connection, limits: &Retention) -> Result<u
     if let Some(before) = limits.counters_before {
         num_rows += forget(&transaction, COUNTERS, before.0)?;
     }
+    if let Some(before) = limits.sessions_before {
+        num_rows += forget(&transaction, SESSIONS, before.0)?;
+    }
     transaction.commit()?;
     Ok(num_rows)
 }
@@ -91,5 +98,6 @@ pub(super) const QUERIES: &[&str] = &[
     OBSERVATIONS,
     FEEDBACK,
     COUNTERS,
+    SESSIONS,
     SET_KEPT_SINCE,
 ];

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_keys_and_requests.sql"),
     include_str!("../../migrations/sqlite/0002_catalog_and_attempts.sql"),
     include_str!("../../migrations/sqlite/0003_settings_of_syncs.sql"),
+    include_str!("../../migrations/sqlite/0004_sessions.sql"),
 ];
 
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);

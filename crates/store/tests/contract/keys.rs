@@ -215,6 +215,29 @@ async fn the_last_use_of_a_key_only_moves_forward() {
 }
 
 #[tokio::test]
+async fn a_key_is_given_another_name_and_another_end_and_nothing_else_changes() {
+    for Subject { name, store, .. } in stores().await {
+        let (key, other) = (new_key("before", 20), new_key("other", 10));
+        store.create_key(key.clone()).await.unwrap();
+        store.create_key(other.clone()).await.unwrap();
+        for end in [Some(Timestamp(70)), None] {
+            let changed = KeyRecord {
+                name: "after".to_owned(),
+                expires_at: end,
+                ..unused(&key)
+            };
+            let told = store.relabel_key(&key.id, "after", end).await.unwrap();
+            assert_eq!(told, changed, "{name}");
+            let keys = store.keys().await.unwrap();
+            assert_eq!(keys, [changed, unused(&other)], "{name}");
+        }
+        let unknown = KeyId::random().unwrap();
+        let error = store.relabel_key(&unknown, "x", None).await.unwrap_err();
+        assert!(matches!(error, StoreError::NotFound), "{name}: {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn settings_are_kept_as_they_are_given_and_replaced_as_a_whole() {
     for Subject { name, store, .. } in stores().await {
         let settings = KeySettings {

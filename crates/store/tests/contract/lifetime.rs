@@ -116,6 +116,7 @@ async fn many_tasks_write_and_read_at_once_and_nothing_is_lost() {
                 let query = RequestQuery {
                     key_id: Some(key.id.clone()),
                     after: None,
+                    outcome: None,
                     limit: 100,
                 };
                 let own = store.requests(&query).await.unwrap();

@@ -17,7 +17,9 @@ mod postgres;
 mod random;
 mod requests;
 mod retention;
+mod sessions;
 mod sharing;
+mod usage;
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 //! what this answers.
 
 use store::{
-    KeyHash, KeyId, KeyRecord, KeySettings, MAX_ROWS, NewKey, RequestQuery, RequestRecord,
-    Timestamp,
+    KeyHash, KeyId, KeyRecord, KeySettings, MAX_ROWS, NewKey, RequestOutcome, RequestQuery,
+    RequestRecord, Timestamp,
 };
 
 #[derive(Default)]
@@ -83,7 +83,13 @@ impl Model {
             let is_after = query.after.as_ref().is_none_or(|cursor| {
                 (request.started_at, &request.id) < (cursor.started_at, &cursor.id)
             });
-            is_of_key && is_after
+            let is_ended_so = match &query.outcome {
+                None => true,
+                Some(RequestOutcome::Ok) => request.outcome == "ok",
+                Some(RequestOutcome::NotOk) => request.outcome != "ok",
+                Some(RequestOutcome::Is(word)) => request.outcome == *word,
+            };
+            is_of_key && is_after && is_ended_so
         });
         requests.truncate(query.limit.min(MAX_ROWS));
         requests

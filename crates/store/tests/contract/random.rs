@@ -5,8 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use store::{
-    KeyHash, KeyId, KeyQuota, KeySettings, NewKey, RequestCursor, RequestQuery, RequestRecord,
-    Retention, Store, StoreError, Timestamp,
+    KeyHash, KeyId, KeyQuota, KeySettings, NewKey, RequestCursor, RequestOutcome, RequestQuery,
+    RequestRecord, Retention, Store, StoreError, Timestamp,
 };
 
 use crate::model::Model;
@@ -85,11 +85,23 @@ prop_compose! {
     }
 }
 
+fn outcome() -> impl Strategy<Value = String> {
+    prop_oneof![Just("ok".to_owned()), Just("timeout".to_owned()), text()]
+}
+
+fn wanted_outcome() -> impl Strategy<Value = RequestOutcome> {
+    prop_oneof![
+        Just(RequestOutcome::Ok),
+        Just(RequestOutcome::NotOk),
+        outcome().prop_map(RequestOutcome::Is),
+    ]
+}
+
 prop_compose! {
     fn request()(
         (id, key_id, started_at) in (id(), option::of(key_id()), timestamp()),
         (operation, requested_model, deployment, outcome) in
-            (text(), text(), option::of(text()), text()),
+            (text(), text(), option::of(text()), outcome()),
         is_stream in any::<bool>(),
         (first_token_ms, duration_ms) in any::<(Option<u32>, u32)>(),
         (prompt_tokens, completion_tokens, reasoning_tokens) in any::<(u32, u32, u32)>(),
@@ -107,10 +119,16 @@ prop_compose! {
     fn query()(
         key_id in option::of(key_id()),
         after in option::of((timestamp(), id())),
+        outcome in option::of(wanted_outcome()),
         limit in prop_oneof![0..6_usize, Just(usize::MAX)],
     ) -> RequestQuery {
         let after = after.map(|(started_at, id)| RequestCursor { started_at, id });
-        RequestQuery { key_id, after, limit }
+        RequestQuery {
+            key_id,
+            after,
+            outcome,
+            limit,
+        }
     }
 }
 

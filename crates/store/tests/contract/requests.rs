@@ -88,6 +88,7 @@ async fn requests_come_in_pages_without_gap_or_repetition() {
                 let mut query = RequestQuery {
                     key_id: key_id.clone(),
                     after: None,
+                    outcome: None,
                     limit,
                 };
                 loop {
@@ -104,6 +105,7 @@ async fn requests_come_in_pages_without_gap_or_repetition() {
         let nobody = RequestQuery {
             key_id: Some(KeyId("key_other".to_owned())),
             after: None,
+            outcome: None,
             limit: 10,
         };
         assert_eq!(store.requests(&nobody).await.unwrap(), [], "{name}");
@@ -142,6 +144,7 @@ async fn content_stays_with_its_request_and_others_have_none() {
         let mine = RequestQuery {
             key_id: with_content.key_id.clone(),
             after: None,
+            outcome: None,
             limit: 10,
         };
         assert_eq!(store.requests(&mine).await.unwrap(), [with_content]);

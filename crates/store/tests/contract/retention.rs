@@ -197,6 +197,7 @@ async fn each_kind_has_its_own_limit_and_what_has_none_is_kept() {
                 observations_before: observations,
                 feedback_before: feedback,
                 counters_before: counters,
+                sessions_before: None,
             };
             assert_eq!(prune(&store, limits).await, 5 - num_left, "{name}: {kind}");
             expected[kind] = num_left;

@@ -2,7 +2,7 @@ use std::fs;
 use std::sync::{Arc, Barrier};
 
 use super::*;
-use crate::sqlite::{attempts, catalog, counters, feedback, keys, requests, retention};
+use crate::sqlite::{attempts, catalog, counters, feedback, keys, requests, retention, sessions};
 use crate::{ApiKey, KeyId, NewKey, RequestQuery, RequestRecord, Timestamp};
 
 fn number(connection: &Connection, sql: &str) -> i64 {
@@ -69,6 +69,7 @@ fn every_query_finds_its_rows_by_an_index_and_sorts_none() {
         catalog::QUERIES,
         counters::QUERIES,
         retention::QUERIES,
+        sessions::QUERIES,
     ]
     .concat();
     let queries = constant.into_iter().map(str::to_owned);
@@ -91,7 +92,8 @@ fn every_query_finds_its_rows_by_an_index_and_sorts_none() {
 fn what_is_summed_is_found_by_an_index_on_its_time_and_sorted_only_to_group() {
     let connection = open_memory().unwrap();
     let sums = attempts::grouping_queries();
-    for sql in sums.into_iter().chain(feedback::grouping_queries()) {
+    let sums = sums.into_iter().chain(feedback::grouping_queries());
+    for sql in sums.chain(requests::grouping_queries()) {
         let plan = plan(&connection, &sql);
         let is_within_span = sql.contains("WHERE");
         for step in &plan {

@@ -1,27 +1,10 @@
-//! How everybody who may be asked is doing at a moment, for people.
+//! How the deployments that may be asked are doing, for people.
 
 use store::Timestamp;
 
 use super::Router;
 use crate::breaker::Admission;
 use crate::catalog::Tier;
-use crate::provider::Load;
-use crate::quota::{QuotaAdmission, WindowUse};
-
-/// A provider that may be asked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HostStatus {
-    /// Its id.
-    pub id: String,
-    /// What is left of the quotas of our account.
-    pub quotas: Vec<WindowUse>,
-    /// Whether our account may ask at present.
-    pub admission: QuotaAdmission,
-    /// Why it cannot answer at present, if that is known without asking it.
-    pub unavailable: Option<String>,
-    /// How busy it is, where that is known.
-    pub load: Option<Load>,
-}
 
 /// A deployment that may be asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,26 +30,6 @@ pub struct RouteStatus {
 }
 
 impl Router {
-    /// How providers are doing, by id.
-    pub fn hosts(&self, now: Timestamp) -> Vec<HostStatus> {
-        let mut hosts: Vec<_> = self
-            .accounts()
-            .hosts()
-            .map(|host| {
-                let account = host.account();
-                HostStatus {
-                    id: host.id().to_owned(),
-                    quotas: account.uses(now),
-                    admission: account.admission(0, now),
-                    unavailable: host.provider.unavailable(),
-                    load: host.provider.load(),
-                }
-            })
-            .collect();
-        hosts.sort_by(|a, b| a.id.cmp(&b.id));
-        hosts
-    }
-
     /// How deployments are doing, by model.
     pub fn routes(&self, now: Timestamp) -> Vec<RouteStatus> {
         let table = self.table();
