@@ -129,7 +129,7 @@ test("no page has inline scripts, styles or handlers, and each has a strict poli
     assert.match(policy, /default-src 'none'/, one.name);
     assert.doesNotMatch(policy, /unsafe-inline|unsafe-eval/, one.name);
     const html = await response.text();
-    assert.doesNotMatch(html, /<style|\sstyle="|\son[a-z]+="|javascript:/i, one.name);
+    assert.doesNotMatch(html, /<style|\sstyle="|\son[a-z]+="|["']javascript:/i, one.name);
     const inline = [...html.matchAll(/<script(?![^>]*\bsrc=)(?![^>]*application\/(?:ld\+)?json)[^>]*>/g)];
     assert.equal(inline.length, 0, one.name);
   }
