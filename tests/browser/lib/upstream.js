@@ -17,6 +17,43 @@ export const HOSTILE = [
   "```rust\nfn main() { println!(\"</code><script>\"); } // <b>\n```",
 ].join("\n\n");
 
+/** An answer with one of everything. */
+export const RICH = `Retry **transient** failures with *exponential backoff*: wait longer after each one, and add some chance, so that
+clients do not come back together. See [the article](https://example.invalid/backoff).
+
+## In Rust
+
+\`\`\`rust
+/// Waits before attempt \`n\`, counted from 0.
+fn delay(n: u32, rng: &mut impl Rng) -> Duration {
+    let most = 100 * 2_u64.pow(n.min(6)); // milliseconds
+    Duration::from_millis(rng.random_range(0..=most))
+}
+\`\`\`
+
+### What to try again
+
+| Status | Meaning | Again? |
+|:--|:--|--:|
+| 429 | rate limit | after \`Retry-After\` |
+| 503 | unavailable | yes |
+| 400 | bad request | never |
+
+1. Stop after **five** attempts.
+2. Respect \`Retry-After\`:
+   - seconds, such as \`30\`
+   - a date
+3. Log each one.
+
+- [x] idempotent requests
+- [ ] everything else
+
+> A retry is a second request. Count it against the same limits.
+
+---
+
+Inline math \\(2^n\\) and ~~old words~~.`;
+
 export async function startUpstream() {
   const asked = [];
   /** Ends what `held` and `cut` wait for. */
@@ -68,6 +105,12 @@ export async function startUpstream() {
         send({ content: "\n\nThe end." });
         finish();
         break;
+      case "rich":
+        begin();
+        send({ reasoning_content: "They ask about retries.\nBackoff, jitter, which failures, code in Rust." });
+        for (let at = 0; at < RICH.length; at += 53) send({ content: RICH.slice(at, at + 53) });
+        finish();
+        break;
       case "hostile":
         begin();
         for (let at = 0; at < HOSTILE.length; at += 97) send({ content: HOSTILE.slice(at, at + 97) });
@@ -104,7 +147,7 @@ export async function startUpstream() {
     const models = names.map((name) => `{ name = "${name}", id = "test/${name}" }`).join(", ");
     return `[[provider]]\nid = "${id}"\nbase_url = "http://127.0.0.1:${port}/${id}/v1"\nmodels = [${models}]\n`;
   };
-  const good = ["held", "long", "hostile", "flaky"];
+  const good = ["held", "long", "hostile", "rich", "flaky"];
   return {
     asked,
     release: () => release(),

@@ -417,7 +417,7 @@ withDemo("a full browser says so, and nothing is lost on the page", async (visit
 
 for (const colorScheme of ["light", "dark"]) {
   withHosts(`axe finds nothing serious (${colorScheme})`, async (visits) => {
-    const page = await open(visits, "/chat?model=test/hostile", { colorScheme });
+    const page = await open(visits, "/chat?model=test/rich", { colorScheme });
     assert.deepEqual(await axe(page), [], "empty");
     await ask(page, "Show a **table**");
     await answered(page);
@@ -453,6 +453,15 @@ for (const [name, options] of Object.entries({
     assert.equal(await overflow(page), "");
     await page.evaluate(() => document.getElementById("chat-scroll").scrollTo(0, 0));
     await page.screenshot({ path: path.join(artefacts, `chat-hostile-${name}.png`) });
+    await visits.go(page, "/status");
+    await visits.go(page, "/chat?model=test/rich");
+    await page.waitForSelector("#chat[data-ready]");
+    await ask(page, "How do I retry well?");
+    await answered(page);
+    assert.equal(await overflow(page), "");
+    await page.screenshot({ path: path.join(artefacts, `chat-rich-end-${name}.png`) });
+    await page.evaluate(() => document.getElementById("chat-scroll").scrollTo(0, 0));
+    await page.screenshot({ path: path.join(artefacts, `chat-rich-${name}.png`) });
     if (await page.isVisible("#side-toggle")) {
       await page.click("#side-toggle");
       await page.waitForFunction(() => document.activeElement?.id === "new-chat");

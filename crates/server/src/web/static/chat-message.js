@@ -129,6 +129,9 @@ export class MessageView {
       {
         class: "results",
         on: {
+          input: () => {
+            error.textContent = "";
+          },
           submit: (event) => {
             event.preventDefault();
             const missing = fields.find(({ area }) => area.value.trim() === "");
