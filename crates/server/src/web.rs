@@ -6,6 +6,7 @@
 mod assets;
 pub(crate) mod changes;
 mod chart;
+mod chat;
 pub(crate) mod dashboard;
 mod docs;
 mod document;
@@ -64,6 +65,7 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
         .route("/docs/{section}", get(docs::section))
         .route("/providers", get(providers::list))
         .route("/providers/{*author}", get(providers::show))
+        .route("/chat", get(chat::show))
         .route("/status", get(status::show))
         .route("/report", post(model::report))
         .layer(from_fn_with_state(Arc::clone(&auth), auth::recognise))
