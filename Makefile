@@ -1,5 +1,5 @@
 # `make check` is what CI runs first on every change; the other targets need extra installs and say so.
-.PHONY: check fmt clippy docs test deny postgres parity sdk fuzz bench chaos gateway
+.PHONY: check fmt clippy docs test deny postgres parity sdk browser fuzz bench chaos gateway
 
 check: test fmt clippy docs
 
@@ -36,6 +36,11 @@ sdk:
 	target/sdk-python/bin/pip install --quiet -r tests/sdk/requirements.txt
 	target/sdk-python/bin/python -m unittest -v tests/sdk/test_sdk.py
 	cd tests/sdk && npm ci --silent && npm test
+
+# Every page in Chromium, and Lighthouse. Needs: Chromium, Node with npm, a network
+browser:
+	cargo build --release
+	cd tests/browser && npm ci --silent --no-audit --no-fund && npm test && npm run --silent lighthouse
 
 # A minute of each fuzz target. Needs: cargo install cargo-fuzz, and a C++ compiler
 FUZZ_SECONDS ?= 60

@@ -48,6 +48,7 @@ pub(crate) struct ServerSection {
     pub(crate) key_cache_s: u32,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) public_url: String,
+    pub(crate) behind_proxy: bool,
     pub(crate) drain_delay_s: u32,
     pub(crate) drain_timeout_s: u32,
 }
@@ -66,6 +67,7 @@ impl Default for ServerSection {
             key_cache_s: 10,
             allowed_origins: Vec::new(),
             public_url: String::new(),
+            behind_proxy: false,
             drain_delay_s: 0,
             drain_timeout_s: 30,
         }
@@ -341,6 +343,8 @@ impl ServerSection {
             hosted_providers: Vec::new(),
             public_url: self.public_url()?,
             sample_moment: None,
+            trusts_proxy: self.behind_proxy,
+            providers: Vec::new(),
             drain_delay: Duration::from_secs(self.drain_delay_s.into()),
             drain_timeout: Duration::from_secs(self.drain_timeout_s.into()),
         })

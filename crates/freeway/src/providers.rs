@@ -12,6 +12,7 @@ use router::presets::{PRESETS, Preset, preset};
 use router::provider::Provider;
 use router::provider::upstream::UpstreamProvider;
 use router::sync::SyncTarget;
+use server::{ProviderSetup, SetupVariable};
 
 use crate::config::{Config, ProviderModel, ProviderSection};
 use crate::{UsageError, table};
@@ -88,6 +89,55 @@ pub(crate) fn rows(
         }
     }
     Ok(rows)
+}
+
+/// Who is asked and who could be, and which of their variables are set: for the dashboard. Values of
+/// variables do not leave this function.
+pub(crate) fn setups(
+    config: &Config,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Vec<ProviderSetup> {
+    let variables = |names: &[Option<&str>]| {
+        let names = names.iter().copied().flatten();
+        let read = names.map(|name| SetupVariable {
+            name: name.to_owned(),
+            is_set: variable(name).is_some_and(|value| !value.is_empty()),
+        });
+        read.collect::<Vec<_>>()
+    };
+    let named = config.provider.iter().map(|section| {
+        let known = preset(section.like.as_deref().unwrap_or(&section.id));
+        let key = section.key_variable.as_deref();
+        ProviderSetup {
+            id: section.id.clone(),
+            name: match known {
+                Some(known) if known.id == section.id => known.name.to_owned(),
+                _ => section.id.clone(),
+            },
+            is_disabled: section.disabled,
+            needs_row: false,
+            variables: variables(&[
+                key.or_else(|| known?.key_variable),
+                known.and_then(|known| known.account_variable),
+            ]),
+            note: known.map_or_else(String::new, |known| known.note.to_owned()),
+        }
+    });
+    let is_named = |id: &str| config.provider.iter().any(|section| section.id == id);
+    let others = PRESETS.iter().filter(|known| !is_named(known.id));
+    let others = others.map(|known| ProviderSetup {
+        id: known.id.to_owned(),
+        name: known.name.to_owned(),
+        is_disabled: !config.routing.known_providers && known.needs_key,
+        needs_row: !known.needs_key,
+        variables: match known.needs_key {
+            true => variables(&[known.key_variable, known.account_variable]),
+            // It may have a key, and is not asked for want of one.
+            false => Vec::new(),
+        },
+        note: known.note.to_owned(),
+    });
+    named.chain(others).collect()
 }
 
 fn tier_of(is_own: bool) -> Tier {
@@ -301,6 +351,33 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn what_is_missing_is_told_by_the_names_of_variables_and_without_their_values() {
+        let text = "[[provider]]\nid = \"groq\"\ndisabled = true\n\
+                    [[provider]]\nid = \"rack\"\nlike = \"vllm\"\nkey_variable = \"RACK\"";
+        let config: Config = toml::from_str(text).unwrap();
+        let setups = setups(&config, &|name| {
+            (name == "CLOUDFLARE_API_TOKEN").then(|| "secret-token".to_owned())
+        });
+        assert!(!format!("{setups:?}").contains("secret-token"));
+        let of = |id: &str| setups.iter().find(|one| one.id == id).unwrap();
+        assert!(of("groq").is_disabled && !of("openrouter").is_disabled);
+        assert!(of("ollama").needs_row && of("ollama").variables.is_empty());
+        let told = |id: &str| -> Vec<_> {
+            let variables = of(id).variables.iter();
+            variables
+                .map(|one| (one.name.as_str(), one.is_set))
+                .collect()
+        };
+        assert_eq!(told("rack"), [("RACK", false)]);
+        let cloudflare = [
+            ("CLOUDFLARE_API_TOKEN", true),
+            ("CLOUDFLARE_ACCOUNT_ID", false),
+        ];
+        assert_eq!(told("cloudflare"), cloudflare);
+        assert_eq!(setups.iter().filter(|one| one.id == "groq").count(), 1);
     }
 
     #[test]

@@ -22,4 +22,4 @@ mod sse;
 mod web;
 
 pub use auth::Access;
-pub use listen::{Server, ServerConfig, ServerError};
+pub use listen::{ProviderSetup, Server, ServerConfig, ServerError, SetupVariable};

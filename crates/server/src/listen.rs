@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -21,6 +24,8 @@ use crate::body::{BodyReader, SMALL_BODY_BYTES};
 use crate::routes::{AppState, routes};
 use crate::socket::Socket;
 use crate::web;
+use crate::web::dashboard::Dashboard;
+use crate::web::dashboard::gate::Peer;
 use crate::web::overview::Overviews;
 
 /// Pause after a failed accept: out of file descriptors, most likely.
@@ -55,6 +60,11 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// For a demonstration with invented data: the moment that pages and charts speak of.
     pub sample_moment: Option<Timestamp>,
+    /// Whether the server is behind a proxy that tells who asks, and how, in `X-Forwarded-For` and
+    /// `X-Forwarded-Proto`. Where there is none anybody could say anything.
+    pub trusts_proxy: bool,
+    /// Who could be asked, and what that takes, for the dashboard.
+    pub providers: Vec<ProviderSetup>,
     /// How long connections are still accepted after the signal to end, while `/readyz` tells load
     /// balancers to look elsewhere.
     pub drain_delay: Duration,
@@ -76,10 +86,38 @@ impl Default for ServerConfig {
             hosted_providers: Vec::new(),
             public_url: None,
             sample_moment: None,
+            trusts_proxy: false,
+            providers: Vec::new(),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// Somebody who could be asked, by the settings or because they are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderSetup {
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Whether the settings say that it is not to be asked.
+    pub is_disabled: bool,
+    /// Whether it is asked only where a row of the settings names it.
+    pub needs_row: bool,
+    /// The variables that it takes, by name.
+    pub variables: Vec<SetupVariable>,
+    /// What to know before one uses it.
+    pub note: String,
+}
+
+/// A variable of the environment. Its value is nobody's business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetupVariable {
+    /// Its name.
+    pub name: String,
+    /// Whether there is something in it.
+    pub is_set: bool,
 }
 
 /// Why a server cannot run.
@@ -149,6 +187,7 @@ impl Server {
             address: self.address,
             public_url: config.public_url.clone(),
             sample_moment: config.sample_moment,
+            dashboard: Dashboard::new(config),
             store,
             hosted_providers: config.hosted_providers.clone(),
             auth: Arc::clone(&auth),
@@ -175,13 +214,18 @@ impl Server {
         };
         tokio::pin!(shutdown);
         loop {
-            let (stream, place) = tokio::select! {
+            let (stream, peer, place) = tokio::select! {
                 accepted = accept(&self.listener, &places) => accepted,
                 Some(_) = connections.join_next() => continue,
                 () = &mut shutdown => break,
             };
             let (socket, hang_up) = Socket::new(stream, config.write_timeout);
-            let connection = http.serve_connection(socket, service.clone());
+            let service = service.clone();
+            let named = service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Peer(peer));
+                service.call(request)
+            });
+            let connection = http.serve_connection(socket, named);
             let connection = graceful.watch(connection);
             connections.spawn(async move {
                 let _place = place;
@@ -216,17 +260,17 @@ impl Server {
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Chunks are small and should leave at once.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "no TCP_NODELAY");
                 }
-                return (stream, place);
+                return (stream, peer, place);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

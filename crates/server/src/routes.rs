@@ -21,8 +21,9 @@ use tokio::sync::watch;
 use crate::accompany::{CHAT, COMPLETIONS, accompany};
 use crate::api::{chat, completions, flr, health, history, keys, me, metrics, models, route};
 use crate::auth::{self, Auth};
-use crate::body::BodyReader;
+use crate::body::{BodyReader, discard};
 use crate::error::{self, ApiError};
+use crate::web::dashboard::Dashboard;
 use crate::web::feed::Feeds;
 use crate::web::model::ModelReads;
 use crate::web::overview::Overviews;
@@ -35,8 +36,6 @@ pub(crate) struct AppState {
     pub(crate) store: Arc<dyn Store>,
     /// Ids of the providers whose lists the catalogue is made of.
     pub(crate) hosted_providers: Vec<String>,
-    /// What "now" is where the store has sample data.
-    pub(crate) sample_moment: Option<Timestamp>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) quota: CallerQuota,
     pub(crate) charts: flr::Charts,
@@ -47,6 +46,9 @@ pub(crate) struct AppState {
     /// Where the server listens, and the URL by which others reach it, if the settings say so.
     pub(crate) address: SocketAddr,
     pub(crate) public_url: Option<String>,
+    pub(crate) dashboard: Dashboard,
+    /// In a demonstration: the moment that pages and charts speak of.
+    pub(crate) sample_moment: Option<Timestamp>,
     pub(crate) bodies: BodyReader,
     /// For requests that hold no conversation.
     pub(crate) small_bodies: BodyReader,
@@ -184,7 +186,7 @@ fn flr_api(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
 }
 
 /// Secrets and what people said are in no cache.
-async fn not_stored(request: Request, next: Next) -> Response {
+pub(crate) async fn not_stored(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(CACHE_CONTROL, no_store);
@@ -194,7 +196,7 @@ async fn not_stored(request: Request, next: Next) -> Response {
 /// Declares answers to methods that a path does not take.
 macro_rules! only {
     ($($name:ident: $allowed:literal;)*) => {
-        $(async fn $name(method: Method) -> ApiError {
+        $(pub(crate) async fn $name(method: Method) -> ApiError {
             let method = method.to_string();
             let allowed = $allowed;
             ApiError::MethodNotAllowed { method, allowed }
@@ -210,21 +212,27 @@ only! {
     only_get_patch_delete: "GET, HEAD, PATCH, DELETE";
 }
 
+/// Browsers are shown a page. Programs are told who may ask before they are told what there is.
 async fn no_such_path(State(app): State<Arc<AppState>>, request: Request) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
     let is_under = |part: &str| {
-        path.strip_prefix(part)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let rest = path.strip_prefix(part);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let is_flat = is_under("/api");
-    let method = request.method().to_string();
     if !is_flat
         && !is_under("/v1")
-        && let Some(page) = not_found(&app, request).await
+        && let Some(page) = not_found(&app, request.headers())
     {
         return page;
     }
-    let response = ApiError::NoSuchPath { method, path }.into_response();
+    let method = request.method().to_string();
+    let error = match app.auth.check(request.headers()).await {
+        Ok(_) => ApiError::NoSuchPath { method, path },
+        Err(error) => error,
+    };
+    discard(request.into_body()).await;
+    let response = error.into_response();
     match is_flat {
         true => error::flat(response),
         false => response,

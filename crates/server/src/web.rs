@@ -6,6 +6,8 @@
 mod assets;
 pub(crate) mod changes;
 mod chart;
+mod chat;
+pub(crate) mod dashboard;
 mod docs;
 mod document;
 mod error;
@@ -63,6 +65,7 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
         .route("/docs/{section}", get(docs::section))
         .route("/providers", get(providers::list))
         .route("/providers/{*author}", get(providers::show))
+        .route("/chat", get(chat::show))
         .route("/status", get(status::show))
         .route("/report", post(model::report))
         .layer(from_fn_with_state(Arc::clone(&auth), auth::recognise))
@@ -74,6 +77,7 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
         .merge(for_everybody)
         .merge(documents(auth))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .merge(dashboard::routes(app))
 }
 
 /// What programs read of the same: descriptions, news and pictures.

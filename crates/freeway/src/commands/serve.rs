@@ -96,6 +96,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let mut targets = providers::targets(config, &wiring::variable)?;
     let hosted = targets.iter().filter(|one| one.tier == Tier::Hosted);
     limits.hosted_providers = hosted.map(|one| one.provider.id().0.clone()).collect();
+    limits.providers = providers::setups(config, &wiring::variable);
     let store = wiring::open_store(config).await?;
     let access = access(config, &store).await?;
     let server = Server::bind(config.server.listen, limits).await?;

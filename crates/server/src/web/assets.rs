@@ -28,11 +28,42 @@ macro_rules! assets {
 
 const ASSETS: &[Asset] = assets![
     "base.js",
+    "dashboard.css",
+    "dashboard.js",
     "docs.css",
     "docs.js",
+    "chat-answer.js",
+    "chat-dom.js",
+    "chat-draft.js",
+    "chat-errors.js",
+    "chat-export.js",
+    "chat-key.js",
+    "chat-message.js",
+    "chat-models.js",
+    "chat-picker.js",
+    "chat-request.js",
+    "chat-samples.js",
+    "chat-scroll.js",
+    "chat-settings.js",
+    "chat-sidebar.js",
+    "chat-store.js",
+    "chat-stream.js",
+    "chat-thread.js",
+    "chat-trail.js",
+    "chat-tree.js",
+    "chat.css",
+    "chat.js",
+    "code-view.js",
     "favicon.svg",
+    "highlight-languages.js",
+    "highlight.js",
+    "json-fault.js",
+    "markdown-blocks.js",
+    "markdown-inline.js",
+    "markdown.js",
     "model.js",
     "models.css",
+    "plain-text.js",
     "style.css",
     "theme.js",
 ];
@@ -92,4 +123,27 @@ fn respond(asset: &Asset, is_exact: bool) -> Response {
     };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     response
+}
+
+/// The words of a file.
+#[cfg(test)]
+pub(super) fn text(name: &str) -> Option<&'static str> {
+    find(name).and_then(|asset| std::str::from_utf8(asset.content).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_taken_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/static");
+        let files = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = files
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        let known: Vec<&str> = ASSETS.iter().map(|asset| asset.name).collect();
+        assert_eq!(names, known, "in the order of their names");
+    }
 }

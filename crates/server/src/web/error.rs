@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, ALLOW, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -29,9 +29,8 @@ pub(super) async fn as_page(
     request: Request,
     next: Next,
 ) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let Ok(site) = Site::from_request_parts(&mut parts, &app).await;
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let site = Site::of(&app, request.headers());
+    let response = next.run(request).await;
     let Some(Message(message)) = response.extensions().get::<Message>() else {
         return response;
     };
@@ -45,15 +44,13 @@ pub(super) async fn as_page(
 }
 
 /// The answer to a path where nothing is, to somebody with a browser; `None` to programs.
-pub(crate) async fn not_found(app: &Arc<AppState>, request: Request) -> Option<Response> {
-    let accepted = request.headers().get(ACCEPT)?.to_str().ok()?;
+pub(crate) fn not_found(app: &AppState, headers: &HeaderMap) -> Option<Response> {
+    let accepted = headers.get(ACCEPT)?.to_str().ok()?;
     if !accepted.contains("text/html") {
         return None;
     }
-    let (mut parts, _) = request.into_parts();
-    let Ok(site) = Site::from_request_parts(&mut parts, app).await;
     let message = "There is no page at this address. The link may be old, or mistyped.";
-    let mut page = page_of(&site, StatusCode::NOT_FOUND, message);
+    let mut page = page_of(&Site::of(app, headers), StatusCode::NOT_FOUND, message);
     super::say_policy(page.headers_mut());
     Some(page)
 }

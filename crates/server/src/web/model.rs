@@ -16,6 +16,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
+use router::availability::{Availability, MAX_DAYS};
 use router::catalog::Model;
 use router::flr::{Attribution, Cases, CasesOf, ErrorRate, Point, Shown};
 use router::reliability::Window;
@@ -244,7 +245,7 @@ fn page_of(
     let author = overview.author(&model.author);
     let (resolution_start, bucket_ms) = (range.window().since(read.at), range.bucket().1);
     let since = resolution_start.unwrap_or_default();
-    let seen = overview.availability(model, num_days);
+    let seen = overview.availability(model, MAX_DAYS);
     let usual = overview.errors(model, USUAL_WINDOW);
     let state = NowState::of(model, overview.state(model));
     let local = local::offer(shown, overview);
@@ -387,12 +388,7 @@ fn speeds(times: &Times, model: &Model) -> Vec<Fact> {
 }
 
 /// What search engines show.
-fn description(
-    shown: &Shown<'_>,
-    name: &str,
-    seen: &router::availability::Availability,
-    usual: &ErrorRate,
-) -> String {
+fn description(shown: &Shown<'_>, name: &str, seen: &Availability, usual: &ErrorRate) -> String {
     let mut parts = vec![match shown.model.is_active() {
         true => format!("{name} is free to call."),
         false => format!("{name} is not free to call at present."),

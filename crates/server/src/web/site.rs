@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use store::Timestamp;
@@ -57,7 +58,14 @@ impl FromRequestParts<Arc<AppState>> for Site {
         parts: &mut Parts,
         app: &Arc<AppState>,
     ) -> Result<Self, Self::Rejection> {
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        Ok(Self::of(app, &parts.headers))
+    }
+}
+
+impl Site {
+    /// This server, as whoever sent these headers names it.
+    pub(crate) fn of(app: &AppState, headers: &HeaderMap) -> Self {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let url = match &app.public_url {
             Some(url) => url.clone(),
             // A host that cannot be one is not repeated into a page.
@@ -66,12 +74,12 @@ impl FromRequestParts<Arc<AppState>> for Site {
                 None => format!("http://{}", app.address),
             },
         };
-        Ok(Self {
+        Self {
             url,
             is_keyless: app.auth.is_keyless(),
             now: app.now(),
             is_sample: app.sample_moment.is_some(),
-        })
+        }
     }
 }
 

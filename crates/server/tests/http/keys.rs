@@ -61,6 +61,20 @@ async fn an_administrator_makes_changes_and_revokes_keys() {
     assert_eq!(changed["keepsContent"], true, "what is not named stays");
     assert_eq!(worker.get("/api/admin/keys").await.status, 200);
 
+    let change = json!({"name": "batch", "expiresAt": null});
+    let reply = admin.send("PATCH", &path, Some(change)).await;
+    let renamed = &reply.json()["key"];
+    assert_eq!(
+        (&renamed["name"], &renamed["expiresAt"]),
+        (&json!("batch"), &Value::Null)
+    );
+    assert_eq!(renamed["quota"]["tokensPerDay"], 9, "{renamed}");
+    // All of it or nothing.
+    let change = json!({"name": "lost", "expiresAt": "2001-01-01", "keepsContent": false});
+    let reply = admin.send("PATCH", &path, Some(change)).await;
+    assert_eq!(reply.status, 400, "{reply:?}");
+    assert_eq!(&admin.get(&path).await.json()["key"]["name"], "batch");
+
     let revoked = admin.send("DELETE", &path, None).await;
     assert_eq!(revoked.json()["key"]["state"], "revoked");
     assert_eq!(worker.get("/v1/models").await.status, 401);

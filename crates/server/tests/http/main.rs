@@ -3,7 +3,10 @@
 
 mod access;
 mod answers;
+mod browser;
 mod client;
+mod dashboard;
+mod dashboard_pages;
 mod docs;
 mod documents;
 mod failures;

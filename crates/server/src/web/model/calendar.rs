@@ -34,18 +34,22 @@ pub(super) struct CalendarDay {
 }
 
 impl Calendar {
+    /// Of all that is known of the last days, of which `num_days` are shown.
     pub(super) fn new(seen: &Availability, num_days: u32, url: &str, range: &str) -> Self {
+        let num_left_out = seen.days.len().saturating_sub(num_days as usize);
+        let days = &seen.days[num_left_out..];
         let (good, observed) = seen.hours();
         let tracked = seen.num_tracked_days();
         let sentence = match (tracked, seen.percent()) {
             (0, _) | (_, None) => "Nobody has looked at this model yet.".to_owned(),
             (tracked, Some(percent)) => format!(
-                "Available {} of {}, in {} of {} observed hours ({}).",
+                "Available {} of {}, in {} of {} observed hours ({}) of the last {} days.",
                 seen.num_available_days(),
                 text::counted(tracked.into(), "tracked day"),
                 text::number(good.into()),
                 text::number(observed.into()),
                 text::percent(percent / 100.0),
+                seen.days.len(),
             ),
         };
         let left_out = match seen.num_unobserved_days() {
@@ -70,9 +74,9 @@ impl Calendar {
                 .collect(),
             sentence,
             left_out,
-            months: months(&seen.days),
-            days: seen.days.iter().map(CalendarDay::of).collect(),
-            hours: paths(&seen.days),
+            months: months(days),
+            days: days.iter().map(CalendarDay::of).collect(),
+            hours: paths(days),
             evidence: vec![
                 ("Listed as free", hours(evidence.listed)),
                 ("Host said it was up", hours(evidence.endpoint_up)),

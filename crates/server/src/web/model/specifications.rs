@@ -84,7 +84,9 @@ pub(super) fn facts(shown: &Shown<'_>) -> Vec<Fact> {
             },
         ),
     ];
-    if let Some(reasoning) = &spec.reasoning {
+    if let Some(reasoning) = &spec.reasoning
+        && !reasoning.efforts.is_empty()
+    {
         let efforts = Fact::words("Reasoning efforts", &reasoning.efforts);
         facts.push(match reasoning.is_mandatory {
             true => efforts.noted("It always reasons before it answers."),

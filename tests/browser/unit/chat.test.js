@@ -1,0 +1,234 @@
+// The parts of the chat that need no page: the tree of a conversation, requests, streams, words.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { document } from "./dom.js";
+
+// Modules that make elements look for these when they are used, not when they are read.
+globalThis.document = document;
+
+const web = "../../../crates/server/src/web/static";
+const { addMessage, changeMessage, merged, newConversation, openCalls, pathTo, select, shownPath, titleOf } = await import(`${web}/chat-tree.js`);
+const { BadSetting, readSchema, readTools, requestBody } = await import(`${web}/chat-request.js`);
+const { AnswerError, EventReader, emptyAnswer, takeChunk } = await import(`${web}/chat-stream.js`);
+const { jsonFault } = await import(`${web}/json-fault.js`);
+const { explain } = await import(`${web}/chat-errors.js`);
+const { duration, readAttempts, tokensPerSecond } = await import(`${web}/chat-trail.js`);
+const { fileName, toMarkdown } = await import(`${web}/chat-export.js`);
+
+const words = (conversation) => shownPath(conversation).map(({ message }) => message.content);
+
+function talk(...contents) {
+  const conversation = newConversation({}, 1, "c");
+  let parent = null;
+  for (const [index, content] of contents.entries()) {
+    parent = addMessage(conversation, parent, { role: index % 2 === 0 ? "user" : "assistant", content }, index + 1).id;
+  }
+  return conversation;
+}
+
+test("an edited message is a fork, and both branches stay", () => {
+  const conversation = talk("one", "two", "three");
+  assert.deepEqual(words(conversation), ["one", "two", "three"]);
+  assert.equal(conversation.title, "one");
+  const first = shownPath(conversation)[0].message;
+  const edited = addMessage(conversation, null, { role: "user", content: "uno" }, 10);
+  assert.deepEqual(words(conversation), ["uno"]);
+  assert.equal(shownPath(conversation)[0].siblings.length, 2);
+  select(conversation, first.id);
+  assert.deepEqual(words(conversation), ["one", "two", "three"]);
+  select(conversation, edited.id);
+  assert.deepEqual(pathTo(conversation, edited.id).map((one) => one.content), ["uno"]);
+});
+
+test("a stored tree that loops or lacks parents ends", () => {
+  const conversation = talk("one", "two");
+  const [first, second] = shownPath(conversation).map(({ message }) => message);
+  first.parent = second.id;
+  assert.deepEqual(words(conversation), []);
+  assert.equal(pathTo(conversation, second.id).length, 2);
+  conversation.messages.x = { id: "x", parent: "x", content: "self", createdAt: 0 };
+  conversation.selected[""] = "gone";
+  assert.deepEqual(words(conversation), []);
+});
+
+test("what two tabs add is put together, of each message the later version", () => {
+  const mine = talk("one", "two");
+  const theirs = structuredClone(mine);
+  const last = shownPath(mine)[1].message.id;
+  addMessage(mine, last, { role: "user", content: "mine" }, 20);
+  addMessage(theirs, last, { role: "user", content: "theirs" }, 30);
+  changeMessage(theirs, last, { content: "two, changed" }, 40);
+  for (const both of [merged(mine, theirs), merged(theirs, mine)]) {
+    const contents = Object.values(both.messages).map((message) => message.content).sort();
+    assert.deepEqual(contents, ["mine", "one", "theirs", "two, changed"]);
+    assert.equal(both.updatedAt, 40);
+  }
+});
+
+test("titles are one short line", () => {
+  assert.equal(titleOf("  a  b\nc"), "a b");
+  assert.equal([...titleOf("🙂".repeat(100))].length, 60);
+});
+
+test("a request has the conversation in the form of the API", () => {
+  const conversation = newConversation({ system: "Be brief.", effort: "high", temperature: "0.5", maxTokens: "100", model: "x" }, 1, "c");
+  const asked = addMessage(conversation, null, { role: "user", content: "weather?" });
+  const call = { id: "call_1", name: "f", arguments: "{}" };
+  const called = addMessage(conversation, asked.id, { role: "assistant", content: "", reasoning: "hm", toolCalls: [call] });
+  assert.deepEqual(openCalls(shownPath(conversation), 1), [call]);
+  const result = addMessage(conversation, called.id, { role: "tool", toolCallId: "call_1", name: "f", content: "7" });
+  assert.deepEqual(openCalls(shownPath(conversation), 1), []);
+  const failed = addMessage(conversation, result.id, { role: "assistant", content: "", toolCalls: [], status: "failed" });
+  const body = requestBody(pathTo(conversation, failed.id), conversation.settings);
+  assert.deepEqual(body.messages, [
+    { role: "system", content: "Be brief." },
+    { role: "user", content: "weather?" },
+    { role: "assistant", content: null, tool_calls: [{ id: "call_1", type: "function", function: { name: "f", arguments: "{}" } }] },
+    { role: "tool", tool_call_id: "call_1", content: "7" },
+  ]);
+  assert.deepEqual([body.model, body.reasoning_effort, body.temperature, body.max_completion_tokens, body.stream], ["x", "high", 0.5, 100, true]);
+  assert.ok(!("tools" in body) && !("response_format" in body));
+});
+
+test("settings that cannot be sent name the field and what to do", () => {
+  const cases = [
+    [{ temperature: "hot" }, "temperature", /a number from 0 to 2/],
+    [{ temperature: "3" }, "temperature", /from 0 to 2/],
+    [{ maxTokens: "1.5" }, "maxTokens", /whole number from 1/],
+    [{ tools: "{" }, "tools", /no JSON/],
+    [{ tools: '[{"name": "a"},\n{"name": b}]' }, "tools", /line 2, column 10 should have a value/],
+    [{ tools: "[1]" }, "tools", /Function 1: it has to be an object/],
+    [{ tools: '[{"type": "retrieval"}]' }, "tools", /only "function"/],
+    [{ tools: '[{"name": "a b"}]' }, "tools", /needs a "name"/],
+    [{ tools: '[{"name": "a"}, {"name": "a"}]' }, "tools", /Function 2: the name "a" is used twice/],
+    [{ tools: '[{"name": "a", "parameters": {"type": "string"}}]' }, "tools", /"type": "object"/],
+    [{ tools: JSON.stringify(Array.from({ length: 129 }, (_, index) => ({ name: `f${index}` }))) }, "tools", /at most 128/],
+    [{ schema: "[]" }, "schema", /has to be an object/],
+    [{ schema: '{"a": 1}' }, "schema", /no JSON schema yet/],
+    [{ schema: '{"schema": {}}' }, "schema", /needs a "name"/],
+  ];
+  for (const [settings, field, message] of cases) {
+    const all = newConversation(settings, 1, "c").settings;
+    assert.throws(() => requestBody([], all), (error) => {
+      assert.ok(error instanceof BadSetting);
+      assert.equal(error.field, field);
+      assert.match(error.message, message);
+      return true;
+    }, JSON.stringify(settings));
+  }
+});
+
+test("the place of a fault in JSON is where the browser's own parser fails", () => {
+  const places = [["", 0], [" ", 1], ["{", 1], ["[1,]", 3], ["[1 2]", 3], ['{"a" 1}', 5], ['{a: 1}', 1], ['{"a": 1,}', 8], ["[1]]", 3], ["01", 1], ['"a', 0], ["tru", 0], ['["\\x"]', 1], ['{"a": 1] ', 7]];
+  for (const [text, at] of places) assert.equal(jsonFault(text)?.at, at, text);
+  const pieces = ["{", "}", "[", "]", ",", ":", '"a"', "1", "-0.5e3", "true", "null", " ", "\n", '"', "x", "\\"];
+  let state = 5;
+  const next = (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  for (let round = 0; round < 20000; round += 1) {
+    const text = Array.from({ length: next(8) }, () => pieces[next(pieces.length)]).join("");
+    let isGood = true;
+    try {
+      JSON.parse(text);
+    } catch {
+      isGood = false;
+    }
+    assert.equal(jsonFault(text) === null, isGood, text);
+  }
+});
+
+test("functions and schemas are taken in every usual form", () => {
+  const wanted = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
+  assert.deepEqual(readTools(JSON.stringify(wanted)), wanted);
+  assert.deepEqual(readTools('{"name": "f", "parameters": {"type": "object"}}'), wanted);
+  assert.deepEqual(readTools('{"type": "function", "name": "f", "parameters": {"type": "object"}}'), wanted);
+  assert.deepEqual(readTools("  "), []);
+  assert.equal(readSchema(""), null);
+  assert.deepEqual(readSchema('{"type": "object"}'), { type: "json_schema", json_schema: { name: "answer", schema: { type: "object" } } });
+  assert.deepEqual(readSchema('{"name": "n", "schema": {}}'), { type: "json_schema", json_schema: { name: "n", schema: {} } });
+  assert.deepEqual(readSchema('{"type": "json_object"}'), { type: "json_object" });
+});
+
+const chunk = (delta, more = {}) => ({ choices: [{ index: 0, delta, finish_reason: null, ...more }] });
+
+test("a stream is the same answer wherever it is cut", () => {
+  const events = [
+    chunk({ role: "assistant", reasoning: "h" }), chunk({ reasoning_content: "m" }), chunk({ reasoning_details: [{ text: "!" }] }),
+    chunk({ content: "ä🙂" }), { choices: [{ index: 1, delta: { content: "other" } }] },
+    chunk({ tool_calls: [{ index: 0, id: "a", function: { name: "f", arguments: "" } }] }),
+    chunk({ tool_calls: [{ index: 1, id: "b", function: { name: "g", arguments: "{}" } }, { index: 0, function: { arguments: "{\"x\"" } }] }),
+    chunk({ tool_calls: [{ index: 0, function: { arguments: ":1}" } }] }, { finish_reason: "tool_calls" }),
+    { choices: [], usage: { completion_tokens: 7 } },
+  ];
+  const text = `: keep-alive\n\n${events.map((event) => `data: ${JSON.stringify(event)}\r\n\r\n`).join("")}data: nonsense\n\ndata: [DONE]\n\n`;
+  for (const size of [1, 2, 3, 7, 50, text.length]) {
+    const reader = new EventReader();
+    const answer = emptyAnswer();
+    let isDone = false;
+    for (let at = 0; at < text.length; at += size) {
+      for (const data of reader.push(text.slice(at, at + size))) {
+        if (data === "[DONE]") isDone = true;
+        else takeChunk(answer, data);
+      }
+    }
+    assert.ok(isDone);
+    assert.deepEqual(answer, {
+      content: "ä🙂",
+      reasoning: "hm!",
+      toolCalls: [{ id: "a", name: "f", arguments: '{"x":1}' }, { id: "b", name: "g", arguments: "{}" }],
+      finish: "tool_calls",
+      usage: { completion_tokens: 7 },
+    });
+  }
+});
+
+test("errors within a stream, and what no answer may look like", () => {
+  const answer = emptyAnswer();
+  assert.throws(() => takeChunk(answer, '{"error": {"message": "no", "code": "timeout"}}'), (error) => error instanceof AnswerError && error.kind === "stream" && error.code === "timeout");
+  for (const odd of ["null", "[]", "1", '{"choices": null}', '{"choices": [null]}', '{"choices": [{"delta": null}]}', '{"choices": [{"delta": {"tool_calls": [null, {"index": -1}, {"index": 1e9}], "content": [{}]}}]}']) {
+    takeChunk(answer, odd);
+  }
+  assert.ok(answer.toolCalls.length <= 2 && answer.content === "");
+  assert.throws(() => new EventReader().push("x".repeat(5_000_000)), AnswerError);
+});
+
+test("attempts, times and rates", () => {
+  assert.deepEqual(readAttempts("groq/openai/gpt-oss-20b=rate_limited,local/demo=ok"), [
+    { deployment: "groq/openai/gpt-oss-20b", outcome: "rate_limited" }, { deployment: "local/demo", outcome: "ok" },
+  ]);
+  assert.deepEqual(readAttempts(null), []);
+  assert.deepEqual([duration(12.4), duration(1234), duration(61_000)], ["12 ms", "1.2 s", "1 min 1 s"]);
+  assert.equal(tokensPerSecond({ usage: { completion_tokens: 101 }, firstTokenMs: 100, totalMs: 1100 }), 100);
+  assert.equal(tokensPerSecond({ usage: { completion_tokens: 101 }, firstTokenMs: 100, totalMs: 101 }), null, "one piece has no rate");
+  assert.equal(tokensPerSecond({ firstTokenMs: 100, totalMs: 1100 }), null);
+});
+
+test("every failure has a title and a next step", () => {
+  const http = (status, more = {}) => explain({ kind: "http", status, message: "words", ...more });
+  assert.equal(http(401).action, "key");
+  assert.deepEqual([http(429, { retryAfterS: 7 }).action, http(429, { retryAfterS: 7 }).retryAfterS], ["retry", 7]);
+  assert.equal(http(503).action, "retry");
+  assert.equal(http(404, { code: "model_not_found" }).action, "model");
+  assert.equal(http(400, { code: "context_length_exceeded" }).action, "model");
+  assert.equal(http(400, { param: "temperature" }).advice, "Words. It is about “temperature”.");
+  assert.match(explain({ kind: "network" }).advice, /runs/);
+  assert.match(explain({ kind: "stream", message: "alpha: gone" }).advice, /^alpha: gone\. What came/);
+  for (const status of [400, 401, 403, 404, 405, 413, 418, 429, 500, 502, 503, 504]) {
+    assert.ok(http(status, { message: "" }).title.length > 0);
+  }
+});
+
+test("an exported conversation cannot break out of its fences", () => {
+  const conversation = talk("ask ``` me", "say");
+  conversation.settings.system = "```\nx\n````";
+  const path = shownPath(conversation).map(({ message }) => message);
+  path[1].reasoning = "````";
+  const text = toMarkdown(conversation, path);
+  assert.match(text, /`````\n```\nx\n````\n`````/);
+  assert.match(text, /## User\n\nask ``` me/);
+  assert.equal(fileName({ title: "../Ünï & co" }, "md"), "U-ni-co.md");
+  assert.equal(fileName({ title: "" }, "json"), "conversation.json");
+});
