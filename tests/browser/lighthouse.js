@@ -42,7 +42,7 @@ async function startBrowser() {
   throw new Error("Chromium did not start");
 }
 
-const server = await startServer({ options: ["--sample-data"] });
+const server = await startServer({ isSample: true });
 const { port, profile, browser } = await startBrowser();
 const figures = [];
 try {
