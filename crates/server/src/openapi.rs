@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
 use crate::body::json_response;
 use crate::error::codes::{Code, codes};
 use crate::web::site::Site;
-pub(crate) use operation::{Access, Header, Operation, Place, Tag};
+pub(crate) use operation::{Access, Content, Header, Operation, Place, Tag};
 use schema::Schema;
 
 /// Everything that can be asked here.

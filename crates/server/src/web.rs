@@ -25,7 +25,7 @@ mod row;
 pub(crate) mod site;
 mod sitemap;
 mod status;
-mod text;
+pub(crate) mod text;
 mod xml;
 
 use std::sync::Arc;

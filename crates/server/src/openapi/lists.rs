@@ -110,8 +110,9 @@ fn cases_parameters() -> [Parameter; 2] {
             text(),
             format!(
                 "What each model must be good for, all of it: {}, with commas between. \
-                 `longContext` is {LONG_CONTEXT} tokens or more. Other words are passed over.",
-                words.join(", ")
+                 `longContext` is {} tokens or more. Other words are passed over.",
+                words.join(", "),
+                crate::web::text::number(LONG_CONTEXT)
             ),
         )
         .such_as(UseCase::Tools.as_str()),

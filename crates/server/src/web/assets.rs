@@ -28,10 +28,6 @@ macro_rules! assets {
 
 const ASSETS: &[Asset] = assets![
     "base.js",
-    "dashboard.css",
-    "dashboard.js",
-    "docs.css",
-    "docs.js",
     "chat-answer.js",
     "chat-dom.js",
     "chat-draft.js",
@@ -54,6 +50,10 @@ const ASSETS: &[Asset] = assets![
     "chat.css",
     "chat.js",
     "code-view.js",
+    "dashboard.css",
+    "dashboard.js",
+    "docs.css",
+    "docs.js",
     "favicon.svg",
     "highlight-languages.js",
     "highlight.js",

@@ -1,5 +1,6 @@
 //! `/docs`: how to use this server, and its API as the document of `/openapi.json` has it.
 
+mod example;
 mod prose;
 mod reference;
 mod samples;

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
+use super::example::example;
 use super::prose::prose;
 use super::samples::{curl, spaced};
 use super::schema::{kind, table};
 use crate::error::ApiError;
 use crate::openapi::schema::Kind;
-use crate::openapi::{API, Access, Operation, Place, Tag};
+use crate::openapi::{API, Access, Content, Operation, Place, Tag};
 use crate::web::text;
 
 /// The operations of a tag.
@@ -65,9 +66,18 @@ pub(super) struct AnswerView {
     pub(super) status: u16,
     /// HTML.
     pub(super) description: String,
-    /// Media types with their shape in words and its table as HTML.
-    pub(super) contents: Vec<(&'static str, String, String)>,
+    pub(super) contents: Vec<ContentView>,
     pub(super) headers: Vec<&'static str>,
+}
+
+/// A form of an answer's body.
+pub(super) struct ContentView {
+    pub(super) media_type: &'static str,
+    pub(super) kind: String,
+    /// HTML.
+    pub(super) table: String,
+    /// JSON of this shape; empty if it is no JSON.
+    pub(super) example: String,
 }
 
 /// All of them, by tag.
@@ -118,10 +128,7 @@ fn view(operation: &Operation, url: &str, is_keyless: bool) -> Result<OperationV
         .answers
         .iter()
         .map(|answer| {
-            let contents = answer.contents.iter();
-            let contents: Result<Vec<_>, ApiError> = contents
-                .map(|one| Ok((one.media_type, kind(&one.schema), table(&one.schema)?)))
-                .collect();
+            let contents: Result<Vec<_>, _> = answer.contents.iter().map(content_view).collect();
             Ok(AnswerView {
                 status: answer.status,
                 description: prose(answer.description),
@@ -157,7 +164,7 @@ fn view(operation: &Operation, url: &str, is_keyless: bool) -> Result<OperationV
         examples: examples
             .map(|(words, json)| Example {
                 words,
-                json: serde_json::to_string_pretty(json).unwrap_or_else(|_| spaced(json)),
+                json: pretty(json),
             })
             .collect(),
         answers: answers?,
@@ -165,6 +172,24 @@ fn view(operation: &Operation, url: &str, is_keyless: bool) -> Result<OperationV
         curl: curl(url, operation.method, &path, first, with_key),
         is_destructive: operation.is_destructive,
     })
+}
+
+fn content_view(content: &Content) -> Result<ContentView, ApiError> {
+    let table = table(&content.schema)?;
+    let example = match table.is_empty() {
+        true => String::new(),
+        false => pretty(&example(&content.schema)),
+    };
+    Ok(ContentView {
+        media_type: content.media_type,
+        kind: kind(&content.schema),
+        table,
+        example,
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| spaced(value))
 }
 
 fn needs_key(operation: &Operation, is_keyless: bool) -> bool {
