@@ -2,7 +2,8 @@
 //
 //     npm run lighthouse
 //
-// The figures go into target/browser/lighthouse.json.
+// The figures go into target/browser/lighthouse.json. In CI the mark of performance is told and not held to: it is
+// made of times, and other programs run on that machine.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -89,7 +90,8 @@ try {
 }
 mkdirSync(artefacts, { recursive: true });
 writeFileSync(path.join(artefacts, "lighthouse.json"), `${JSON.stringify(figures, null, 2)}\n`);
-const bad = figures.filter((one) => CATEGORIES.some((category) => one[category] < LEAST));
+const held = CATEGORIES.filter((category) => category !== "performance" || !process.env.CI_BROWSER);
+const bad = figures.filter((one) => held.some((category) => one[category] < LEAST));
 if (bad.length > 0) {
   console.error(`below ${LEAST}: ${bad.map((one) => `${one.page} (${one.form})`).join(", ")}`);
   process.exitCode = 1;
