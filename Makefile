@@ -1,5 +1,5 @@
 # `make check` is what CI runs first on every change; the other targets need extra installs and say so.
-.PHONY: check fmt clippy docs test deny postgres parity sdk browser fuzz bench chaos gateway
+.PHONY: check fmt clippy docs test deny postgres parity sdk browser fuzz bench chaos gateway pages
 
 check: test fmt clippy docs
 
@@ -70,3 +70,7 @@ gateway:
 	cargo bench -p store -- sqlite:$(CURDIR)/target/gateway/history.db
 	$(PYTHON) bench/gateway/run.py --history target/gateway/history.db \
 		--record target/gateway/record.json
+
+# How long pages take with 500 models and 90 days of hourly data; the record goes into target/pages.json.
+pages:
+	cargo bench -p server --bench pages -- $(CURDIR)/target/pages.json

@@ -21,18 +21,20 @@ export function program() {
 }
 
 /** Starts a server; `options` are further ones of `freeway serve`, `config` the text of its file,
- * `prepare` is given the store before anybody serves it. */
-export async function startServer({ options = [], config = "", prepare } = {}) {
+ * `prepare` is given the store before anybody serves it. With `isSample` its data is made up. */
+export async function startServer({ options = [], config = "", prepare, isSample = false } = {}) {
   const directory = mkdtempSync(path.join(tmpdir(), "freeway-browser-"));
   const store = `sqlite:${directory}/freeway.db`;
   const file = path.join(directory, "freeway.toml");
   writeFileSync(file, config);
   await prepare?.(store);
-  const kept = ([name]) => !name.startsWith("FREEWAY") && !name.endsWith("_API_KEY");
-  const env = Object.fromEntries(Object.entries(process.env).filter(kept));
+  const isOurs = ([name]) => !name.startsWith("FREEWAY") && !name.endsWith("_API_KEY");
+  const env = Object.fromEntries(Object.entries(process.env).filter(isOurs));
+  // Sample data has a store of its own, in memory.
+  const kept = isSample ? ["--sample-data"] : ["--store", store];
   const server = spawn(
     program(),
-    ["serve", "--config", file, "--model", "demo", "--listen", "127.0.0.1:0", "--store", store, ...options],
+    ["serve", "--config", file, "--model", "demo", "--listen", "127.0.0.1:0", ...kept, ...options],
     { stdio: ["ignore", "ignore", "pipe"], env },
   );
   const said = [];

@@ -13,7 +13,7 @@ let browser, sample;
 before(async () => {
   if (unlessMissing.skip) return;
   browser = await launch();
-  sample = await startServer({ options: ["--sample-data"] });
+  sample = await startServer({ isSample: true });
 });
 
 after(async () => {
@@ -53,6 +53,7 @@ withSample("use cases and orders choose from the list", async (visits) => {
     assert.equal(response.status(), 200, value);
     assert.equal(await page.inputValue("#sort"), value);
   }
+  await visits.go(page, "/models");
   await Promise.all([page.waitForURL(/sort=name/), page.selectOption("#sort", "name")]);
   const sorted = (await names(page)).map((name) => name.toLowerCase());
   assert.deepEqual(sorted, [...sorted].sort());
@@ -92,7 +93,7 @@ withSample("the page of a model says what the brief asks for", async (visits) =>
     /gpt-oss-20b/i, /OpenAI/, /About/, /Specifications/, /131,072|131K/i, /Error rate/, /95 %/, /Availability/,
     /\d+ of \d+ tracked days/, /Latency and throughput/, /Call it/, /FAQ|Questions/i, /Similar/, /More from/,
   ]) assert.match(words, expected);
-  const data = await page.locator('script[type="application/ld+json"]').allInnerTexts();
+  const data = await page.locator('script[type="application/ld+json"]').allTextContents();
   const types = data.map((text) => JSON.stringify(JSON.parse(text)));
   for (const type of ["SoftwareApplication", "FAQPage", "BreadcrumbList"]) assert.ok(types.some((text) => text.includes(type)), type);
 });

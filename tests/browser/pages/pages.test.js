@@ -14,7 +14,7 @@ before(async () => {
   if (unlessMissing.skip) return;
   browser = await launch();
   // One after the other, so that what was started is stopped if the next one fails.
-  sample = await startServer({ options: ["--sample-data"] });
+  sample = await startServer({ isSample: true });
   empty = await startServer();
 });
 

@@ -30,8 +30,8 @@ export const samplesFor = (isDemo) => (isDemo ? DEMO : ANY);
 /** Buttons for samples; `onChoose` gets the one that is pressed. */
 export function sampleButtons(samples, onChoose) {
   return samples.map((sample) => {
-    const made = button("", "sample", () => onChoose(sample));
-    made.append(el("span", { class: "sample-title", text: sample.title }), el("span", { class: "sample-note", text: sample.note }));
+    const made = button("", "prompt", () => onChoose(sample));
+    made.append(el("span", { class: "prompt-title", text: sample.title }), el("span", { class: "prompt-note", text: sample.note }));
     return el("li", {}, made);
   });
 }

@@ -91,7 +91,7 @@ export class MarkdownView {
       const { text } = this;
       this.reset();
       this.text = text;
-      this.plain = element(this.document, "pre", "plain");
+      this.plain = element(this.document, "pre", "plain-text");
       this.plain.tabIndex = 0;
       this.root.append(this.plain);
     }
