@@ -1,7 +1,7 @@
 //! `GET /openapi.json`: the description of this API, for programs and for the pages of `/docs`.
 //!
 //! Requests are read and answers written by hand, so the description is made by hand, too, of few
-//! parts: a [`Schema`](schema::Schema) for each shape and an [`Operation`] for each method at each
+//! parts: a [`Schema`] for each shape and an [`Operation`] for each method at each
 //! path. Words, limits and defaults are those of the code that holds to them; tests hold paths,
 //! answers and errors against the running server.
 

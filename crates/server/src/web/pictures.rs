@@ -147,6 +147,8 @@ fn card(overview: &Overview, model: &Model) -> Card {
     };
     let author = &model.author;
     let subtitle = match author.is_empty() || shown.id.starts_with(author.as_str()) {
+        // Its title is its id already.
+        true if shown.name() == shown.id => author.clone(),
         true => shown.id.to_owned(),
         false => format!("{author} · {}", shown.id),
     };

@@ -123,11 +123,7 @@ pub(crate) async fn show(
             .filter(|host| is_hosted(host, &routes))
             .map(|host| host_line(host, &overview.syncs, now))
             .collect(),
-        routes: routes
-            .iter()
-            .take(MAX_ROUTES)
-            .map(|route| route_line(route))
-            .collect(),
+        routes: routes.iter().take(MAX_ROUTES).map(route_line).collect(),
         num_hidden,
     };
     html(&template)

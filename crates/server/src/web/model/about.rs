@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use crate::web::text::is_disturbing;
 
@@ -54,11 +54,9 @@ fn write_event(html: &mut String, open: &mut Vec<&'static str>, event: Event<'_>
             }
             open.push(name);
         }
-        Event::End(end) => {
-            if is_block(&end) || !open.is_empty() {
-                if let Some(name) = open.pop() {
-                    close(html, name);
-                }
+        Event::End(_) => {
+            if let Some(name) = open.pop() {
+                close(html, name);
             }
         }
         Event::Code(code) => {
@@ -70,10 +68,6 @@ fn write_event(html: &mut String, open: &mut Vec<&'static str>, event: Event<'_>
         Event::SoftBreak | Event::HardBreak => html.push('\n'),
         _ => {}
     }
-}
-
-fn is_block(end: &TagEnd) -> bool {
-    matches!(end, TagEnd::Paragraph)
 }
 
 /// The element for a part of Markdown; empty: only its text is kept.
