@@ -268,6 +268,7 @@ impl StoreSection {
             hours: self.keep_hours_days,
             observations: self.keep_observations_days,
             feedback: self.keep_feedback_days,
+            ..KeepDays::default()
         }
     }
 }

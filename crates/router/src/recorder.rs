@@ -52,6 +52,8 @@ pub struct KeepDays {
     pub observations: u32,
     /// Feedback.
     pub feedback: u32,
+    /// What was counted against limits. The longest of them is that of a day.
+    pub counters: u32,
 }
 
 impl Default for KeepDays {
@@ -62,6 +64,7 @@ impl Default for KeepDays {
             hours: 400,
             observations: 400,
             feedback: 400,
+            counters: 2,
         }
     }
 }
@@ -79,8 +82,7 @@ impl KeepDays {
             hours_before: before(self.hours),
             observations_before: before(self.observations),
             feedback_before: before(self.feedback),
-            // The longest window is a day.
-            counters_before: before(2),
+            counters_before: before(self.counters),
             // They end by themselves.
             sessions_before: Some(now),
         }

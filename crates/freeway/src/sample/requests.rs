@@ -165,7 +165,7 @@ fn chain<'a>(
         let named = chain.first().map(|(model, _)| &model.id);
         let named = named.filter(|_| !is_auto);
         let left = usable.iter().filter(|(model, at)| {
-            let is_new = chain.iter().all(|(_, other)| other.key() != at.key());
+            let is_new = chain.iter().all(|(_, other)| !std::ptr::eq(*other, *at));
             let is_it = named.is_none_or(|id| *id == model.id);
             is_new && is_it && (!is_auto || model.is_chat())
         });

@@ -459,7 +459,7 @@ async fn providers_and_quotas_tell_what_is_there_and_what_is_missing() {
         "{page}"
     );
     assert!(page.contains("<code>CF_ACCOUNT</code> <span class=\"badge badge-warn\">missing"));
-    assert!(page.contains("1 deployments, 0 of"), "{page}");
+    assert!(page.contains("1 deployment, 0 of"), "{page}");
     assert!(page.contains("elsewhere") && page.contains(INERT), "{page}");
 
     let quota = KeyQuota {

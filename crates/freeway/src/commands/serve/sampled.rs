@@ -25,6 +25,7 @@ const KEEP: KeepDays = KeepDays {
     hours: 0,
     observations: 0,
     feedback: 0,
+    counters: 0,
 };
 
 pub(super) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {

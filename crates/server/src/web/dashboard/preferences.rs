@@ -225,17 +225,17 @@ async fn template(
         label: case_label(case),
         is_chosen: wishes.use_cases.iter().any(|one| one == case.as_str()),
     });
-    let mut sorts = vec![("", "As the request says, else by merit")];
+    let mut sorts = vec![("", "Not set: by merit")];
     sorts.extend(
         Sort::ALL
             .iter()
             .map(|&sort| (sort.as_str(), sort_label(sort))),
     );
-    let mut windows = vec![("", "As the request says, else 7 days")];
+    let mut windows = vec![("", "Not set: 7 days")];
     let all = Window::ALL.into_iter();
     windows.extend(all.map(|window| (window.as_str(), window_label(window))));
     let reports = [
-        ("", "As the request says, else everybody's"),
+        ("", "Not set: everybody's"),
         ("false", "Everybody's"),
         ("true", "Those of this key alone"),
     ];
