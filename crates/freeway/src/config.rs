@@ -3,7 +3,7 @@
 //! `freeway.example.toml` documents them; a test holds it to the defaults here.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -353,6 +353,23 @@ impl ServerSection {
 }
 
 impl ServerSection {
+    /// Whether others than this machine reach the server, wherever it listens.
+    pub(crate) fn is_behind_proxy(&self) -> bool {
+        let host = self
+            .public_url
+            .split_once("://")
+            .map_or("", |(_, host)| host);
+        let host = host.trim_end_matches('/');
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let is_here = name == "localhost"
+            || name.ends_with(".localhost")
+            || name
+                .trim_matches(['[', ']'])
+                .parse::<IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback());
+        self.behind_proxy || !(host.is_empty() || is_here)
+    }
+
     fn public_url(&self) -> anyhow::Result<Option<String>> {
         let url = self.public_url.trim_end_matches('/');
         if url.is_empty() {

@@ -130,6 +130,17 @@ impl Model {
         self.active().any(|one| one.tier == Tier::Hosted)
     }
 
+    /// Whether what became of a request at this deployment tells of the model as hosts offer it: one of
+    /// them was asked, or none ever had it.
+    pub fn is_told_by(&self, key: &DeploymentKey) -> bool {
+        let hosted = self
+            .deployments
+            .iter()
+            .filter(|one| one.tier == Tier::Hosted);
+        let mut hosted = hosted.peekable();
+        hosted.peek().is_none() || hosted.any(|one| one.key == *key)
+    }
+
     /// Whether it is for conversations.
     pub fn is_chat(&self) -> bool {
         self.spec.kind == ModelKind::Chat

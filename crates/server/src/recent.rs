@@ -67,7 +67,11 @@ impl<K: Eq + Hash, V, E> Recent<K, V, E> {
         }
         entries.remove(&key);
         if entries.len() >= self.max_entries {
-            entries.retain(|_, entry| entry.get().is_none_or(|read| self.is_fresh(read, now)));
+            // One that is not read yet and that nobody else holds was given up.
+            entries.retain(|_, entry| match entry.get() {
+                Some(read) => self.is_fresh(read, now),
+                None => Arc::strong_count(entry) > 1,
+            });
         }
         let entry = Entry::default();
         // Without a place it is read for this one alone.

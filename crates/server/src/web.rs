@@ -44,7 +44,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::auth::{self, Auth};
 use crate::openapi;
-use crate::routes::AppState;
+use crate::routes::{AppState, only_get, only_post};
 
 pub(crate) use error::not_found;
 
@@ -56,18 +56,21 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 /// Every page.
 pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppState>> {
     let for_everybody = Routes::new()
-        .route("/", get(home::show))
-        .route("/models", get(models::show))
-        .route("/models/", get(models::to_list))
-        .route("/models/{*name}", get(model::show))
-        .route("/compare", get(models::compare))
-        .route("/docs", get(docs::show))
-        .route("/docs/{section}", get(docs::section))
-        .route("/providers", get(providers::list))
-        .route("/providers/{*author}", get(providers::show))
-        .route("/chat", get(chat::show))
-        .route("/status", get(status::show))
-        .route("/report", post(model::report))
+        .route("/", get(home::show).fallback(only_get))
+        .route("/models", get(models::show).fallback(only_get))
+        .route("/models/", get(models::to_list).fallback(only_get))
+        .route("/models/{*name}", get(model::show).fallback(only_get))
+        .route("/compare", get(models::compare).fallback(only_get))
+        .route("/docs", get(docs::show).fallback(only_get))
+        .route("/docs/{section}", get(docs::section).fallback(only_get))
+        .route("/providers", get(providers::list).fallback(only_get))
+        .route(
+            "/providers/{*author}",
+            get(providers::show).fallback(only_get),
+        )
+        .route("/chat", get(chat::show).fallback(only_get))
+        .route("/status", get(status::show).fallback(only_get))
+        .route("/report", post(model::report).fallback(only_post))
         .layer(from_fn_with_state(Arc::clone(&auth), auth::recognise))
         .layer(from_fn_with_state(Arc::clone(app), error::as_page))
         .layer(from_fn(with_policy));
@@ -84,13 +87,16 @@ pub(crate) fn routes(app: &Arc<AppState>, auth: Arc<Auth>) -> Routes<Arc<AppStat
 fn documents(auth: Arc<Auth>) -> Routes<Arc<AppState>> {
     let cors = auth.cors();
     Routes::new()
-        .route("/openapi.json", get(openapi::show))
-        .route("/feed.xml", get(feed::rss))
-        .route("/feed.json", get(feed::json_feed))
-        .route("/sitemap.xml", get(sitemap::show))
-        .route("/robots.txt", get(sitemap::robots))
-        .route("/og/site.png", get(pictures::of_site))
-        .route("/og/models/{*name}", get(pictures::of_model))
+        .route("/openapi.json", get(openapi::show).fallback(only_get))
+        .route("/feed.xml", get(feed::rss).fallback(only_get))
+        .route("/feed.json", get(feed::json_feed).fallback(only_get))
+        .route("/sitemap.xml", get(sitemap::show).fallback(only_get))
+        .route("/robots.txt", get(sitemap::robots).fallback(only_get))
+        .route("/og/site.png", get(pictures::of_site).fallback(only_get))
+        .route(
+            "/og/models/{*name}",
+            get(pictures::of_model).fallback(only_get),
+        )
         .layer(from_fn_with_state(auth, auth::recognise))
         .layer(cors)
 }

@@ -157,7 +157,11 @@ impl Store for SqliteStore {
     async fn delete_sessions_of(&self, id: &KeyId) -> Result<usize, StoreError> {
         let id = id.clone();
         self.writer
-            .run(move |connection| sessions::delete_of_key(connection, &id))
+            .run(move |connection| {
+                keys::durably(connection, |connection| {
+                    sessions::delete_of_key(connection, &id)
+                })
+            })
             .await
     }
 

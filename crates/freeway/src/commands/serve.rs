@@ -217,6 +217,10 @@ async fn access(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Acces
     let address = config.server.listen;
     if !store.has_active_key(now()).await? {
         let why = match address.ip().is_loopback() {
+            true if !config.server.require_key => {
+                "others reach this server through public_url or a proxy, so a key is needed"
+                    .to_owned()
+            }
             true => "keys are required".to_owned(),
             false => format!("other machines reach {address}, so a key is needed"),
         };
@@ -227,7 +231,9 @@ async fn access(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Acces
     Ok(Access::Keys(Arc::clone(store)))
 }
 
-/// Whether whoever asks needs a key.
+/// Whether whoever asks needs a key. A proxy in front brings others to an address of this machine, and
+/// may name this machine as the host that was asked for.
 fn needs_key(config: &Config) -> bool {
-    !config.server.listen.ip().is_loopback() || config.server.require_key
+    let server = &config.server;
+    !server.listen.ip().is_loopback() || server.require_key || server.is_behind_proxy()
 }

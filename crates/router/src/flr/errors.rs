@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use store::{FeedbackRecord, FeedbackSum, OutcomeSum, Timestamp};
 
 use super::percent;
-use crate::catalog::{Catalog, Model, Tier};
+use crate::catalog::{Catalog, Model};
 use crate::error::FaultDomain;
 use crate::reliability::feedback::{self, Reports};
 use crate::reliability::{self, Rate, Tally};
@@ -252,13 +252,6 @@ impl Point {
 /// Whether an attempt tells of its model as this API lists it: it was made where that is hosted, or
 /// it is hosted nowhere.
 fn is_counted(catalog: &Catalog, sum: &OutcomeSum) -> bool {
-    let Some(model) = catalog.model(&sum.model) else {
-        return false;
-    };
-    let mut hosted = model
-        .deployments
-        .iter()
-        .filter(|one| one.tier == Tier::Hosted);
-    let is_hosted = hosted.clone().next().is_some();
-    !is_hosted || hosted.any(|one| one.key == sum.deployment)
+    let model = catalog.model(&sum.model);
+    model.is_some_and(|model| model.is_told_by(&sum.deployment))
 }

@@ -174,6 +174,10 @@ pub(crate) async fn change_settings(
         result => result?,
     };
     app.auth.forget(id);
+    if !key.settings.is_admin {
+        // Who was an administrator, and may be one again, logs in anew.
+        app.store.delete_sessions_of(id).await?;
+    }
     Ok(key)
 }
 

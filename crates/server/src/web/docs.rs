@@ -3,7 +3,7 @@
 mod example;
 mod prose;
 mod reference;
-mod samples;
+pub(super) mod samples;
 mod schema;
 
 use askama::Template;

@@ -17,7 +17,9 @@ pub(crate) struct Software<'a> {
     pub(crate) url: &'a str,
     /// Its picture.
     pub(crate) image: &'a str,
-    /// When it was first seen, as a date.
+    /// Whether somebody offers it for nothing now.
+    pub(crate) is_free: bool,
+    /// When it was published, as a date.
     pub(crate) published: Option<&'a str>,
 }
 
@@ -35,8 +37,10 @@ impl Software<'_> {
             "operatingSystem": "Any",
             "url": self.url,
             "image": self.image,
-            "offers": { "@type": "Offer", "price": "0", "priceCurrency": "USD" },
         });
+        if self.is_free {
+            json["offers"] = json!({ "@type": "Offer", "price": "0", "priceCurrency": "USD" });
+        }
         if !self.description.is_empty() {
             let words: String = self
                 .description
@@ -145,6 +149,7 @@ mod tests {
             author: "openai",
             url: "http://localhost/models/openai/gpt-oss-20b",
             image: "http://localhost/og/models/openai/gpt-oss-20b.png",
+            is_free: true,
             published: Some("2026-02-18"),
         };
         let json: Value = serde_json::from_str(&software.to_json_ld()).unwrap();

@@ -30,6 +30,7 @@ use self::faq::Question;
 use self::local::LocalOffer;
 use self::specifications::{DeploymentLine, Fact};
 use super::chart::ErrorChart;
+use super::docs::samples::{self, KEY_VARIABLE, Sample};
 use super::json_ld::{self, Software};
 use super::overview::{Overview, USUAL_WINDOW, WINDOWS};
 use super::page::{Nav, Page, html};
@@ -48,6 +49,8 @@ pub(crate) use report::create as report;
 
 /// How old what was read of a model may be.
 const MAX_AGE: Duration = Duration::from_secs(10);
+/// Models whose reads are kept; each takes some 20 KB at most.
+const MAX_READS: usize = 1_000;
 /// Longest part of a name that an error repeats.
 const MAX_NAME_CHARS: usize = 200;
 /// Changes that are shown.
@@ -63,6 +66,8 @@ struct ModelPage {
     badges: Vec<Badge>,
     capabilities: Vec<&'static str>,
     state: NowState,
+    /// Whether somebody can be asked for it.
+    is_offered: bool,
     about: String,
     first_seen: Option<When>,
     last_seen: Option<When>,
@@ -82,6 +87,7 @@ struct ModelPage {
     questions: Vec<Question>,
     site_url: String,
     is_keyless: bool,
+    sample: Sample,
     local: Option<LocalOffer>,
     reported: Option<report::Reported>,
     issues: &'static [(&'static str, &'static str)],
@@ -148,12 +154,14 @@ pub(crate) struct ModelRead {
     at: Timestamp,
     points: Vec<Point>,
     times: Times,
+    /// Whether there are older answers than those of the times.
+    is_cut: bool,
     changes: Vec<SpecChange>,
 }
 
 /// A place for what was read of models.
 pub(crate) fn reads() -> ModelReads {
-    Recent::new(MAX_AGE)
+    Recent::with_room(MAX_AGE, MAX_READS)
 }
 
 pub(crate) async fn show(
@@ -214,15 +222,15 @@ async fn read(
     let since = USUAL_WINDOW.since(at).unwrap_or_default();
     let attempts = app.store.answered_attempts(&model.id.0, since, MAX_ROWS);
     let attempts = attempts.await?;
-    let is_counted = |one: &&store::AttemptRecord| {
-        let mut all = model.deployments.iter();
-        model.deployments.is_empty() || all.any(|other| other.key == one.deployment)
-    };
+    let told = attempts
+        .iter()
+        .filter(|one| model.is_told_by(&one.deployment));
     let ever = Timestamp::default();
     Ok(ModelRead {
         at,
         points: cases.points(&*app.store, &overview.catalog).await?,
-        times: Times::of(attempts.iter().filter(is_counted)),
+        times: Times::of(told),
+        is_cut: attempts.len() == MAX_ROWS,
         changes: app
             .store
             .spec_changes(Some(&model.id.0), ever, MAX_CHANGES)
@@ -249,23 +257,32 @@ fn page_of(
     let usual = overview.errors(model, USUAL_WINDOW);
     let state = NowState::of(model, overview.state(model));
     let local = local::offer(shown, overview);
-    let questions = faq::questions(shown, overview, &usual, &seen, local.is_some());
+    let questions = faq::questions(shown, &usual, &seen, local.is_some());
     let title = name.clone();
     let description = description(shown, &name, &seen, &usual);
     let mut page = site.page(Nav::Models, own_url.clone(), title, description);
     page.image = format!("/og{own_url}.png");
-    let first_day = model.first_seen_at.map(|at| When::day(at).iso);
+    let created = shown
+        .spec
+        .created
+        .and_then(|seconds| seconds.checked_mul(1000));
+    let created = created.map(|ms| When::day(Timestamp(ms)).iso);
     let software = Software {
         name: &name,
         description: &page.description,
         author: &author.name,
         url: &page.canonical(),
         image: &format!("{}{}", site.url, page.image),
-        published: first_day.as_deref(),
+        is_free: model.is_active(),
+        published: created.as_deref().filter(|date| !date.is_empty()),
     };
     let asked = questions.iter();
     let asked = asked.map(|one| (one.question.as_str(), one.answer.as_str()));
-    let above = [("Home", "/"), ("Models", "/models")];
+    let above = [
+        ("Home", "/"),
+        ("Models", "/models"),
+        (author.name.as_str(), author.url.as_str()),
+    ];
     page.json_ld = vec![
         software.to_json_ld(),
         json_ld::faq(asked),
@@ -283,6 +300,7 @@ fn page_of(
         badges: badges(shown, overview.at),
         capabilities: capabilities(shown),
         state,
+        is_offered: model.is_active(),
         about: about::html(&shown.spec.description),
         first_seen: model.first_seen_at.map(When::day),
         last_seen: model.last_seen_at.map(When::minute),
@@ -310,11 +328,7 @@ fn page_of(
                 "Medians of {} through this server in the last 7 days{}. A value after ~ is the \
                  host's own word.",
                 text::counted(count as u64, "answer"),
-                if count == MAX_ROWS {
-                    ", the newest"
-                } else {
-                    ""
-                }
+                if read.is_cut { ", the newest" } else { "" }
             ),
         },
         similar: neighbours::similar(overview, shown),
@@ -322,6 +336,7 @@ fn page_of(
         questions,
         site_url: site.url.clone(),
         is_keyless: site.is_keyless,
+        sample: samples::of_model(shown.id, &site.url, site.is_keyless),
         local,
         reported,
         issues: report::ISSUES,
@@ -367,6 +382,10 @@ fn rests_on(usual: &ErrorRate) -> String {
             "This server sent no request to this model in the last 7 days. The rate is what users of \
              this server reported; whoever reports the same twice within an hour counts once."
         }
+        Attribution::None if !usual.num_by_others.is_empty() => {
+            "Every request of the last 7 days failed before the host could show how it does: by our \
+             account, the caller, the network or this server. So nothing is known of the model itself."
+        }
         Attribution::None => {
             "Nothing is known for the last 7 days: this server sent no request to this model, and \
              nobody reported on it. That is no sign that it works, nor that it does not."
@@ -383,7 +402,7 @@ fn speeds(times: &Times, model: &Model) -> Vec<Fact> {
     vec![
         Fact::new("First token", first),
         Fact::new("Whole answer", whole),
-        Fact::new("Speed after that", speed),
+        Fact::new("Speed", speed),
     ]
 }
 
@@ -404,7 +423,7 @@ fn description(shown: &Shown<'_>, name: &str, seen: &Availability, usual: &Error
         parts.push(format!("Available on {good} of {tracked} tracked days."));
     }
     if let Some(rate) = &usual.rate {
-        let cases = text::counted(rate.num_cases, "request");
+        let cases = text::counted(rate.num_cases, faq::counted_word(usual));
         let share = text::percent(rate.share());
         parts.push(format!("{share} of {cases} failed in the last 7 days."));
     }

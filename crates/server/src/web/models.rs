@@ -215,7 +215,7 @@ impl Order {
         match self {
             Self::Api(Sort::ContextLength) => "Longest context",
             Self::Api(Sort::MaxOutput) => "Longest answers",
-            Self::Api(Sort::Capable) => "Most parameters",
+            Self::Api(Sort::Capable) => "Most request parameters",
             Self::Api(Sort::LeastIssues) => "Fewest errors",
             Self::Api(Sort::Newest) => "Newest",
             Self::Availability => "Most available",

@@ -4,7 +4,7 @@
 //! that are over are read again only when the catalogue changes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use router::availability::{Availability, Day, History, MAX_DAYS, UtcDay, Verdict, day};
@@ -14,7 +14,7 @@ use router::reliability::{Tally, Window, by_model};
 use store::{
     DeploymentKey, OutcomeSum, ProviderSync, Resolution, Store, StoreError, SumQuery, Timestamp,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::row::Author;
@@ -25,6 +25,8 @@ use crate::routes::AppState;
 const FRESH_FOR: Duration = Duration::from_secs(10);
 /// How old it may be at most: beyond that whoever asks waits.
 const USABLE_FOR: Duration = Duration::from_secs(300);
+/// How long a failure is told before it is tried again.
+const FAILED_FOR: Duration = Duration::from_secs(1);
 /// The spans over which errors are told.
 pub(crate) const WINDOWS: [Window; 5] = [
     Window::Hour,
@@ -64,6 +66,7 @@ pub(crate) struct Overviews {
     /// Of several who want a newer one, one reads it.
     reading: ReadingPlace,
     past: Mutex<Option<Past>>,
+    failure: Mutex<Option<(Instant, Arc<StoreError>)>>,
 }
 
 struct ReadingPlace(Arc<Semaphore>);
@@ -106,13 +109,45 @@ impl Overviews {
             }
             _ => {
                 // The semaphore is never closed.
-                let _place = self.reading.0.acquire().await.ok();
-                match self.known() {
-                    Some((begun, overview)) if begun.elapsed() < FRESH_FOR => Ok(overview),
-                    _ => self.read(app).await.map_err(Arc::new),
+                let place = Arc::clone(&self.reading.0).acquire_owned().await.ok();
+                match (self.known(), self.failed()) {
+                    (Some((begun, overview)), _) if begun.elapsed() < USABLE_FOR => Ok(overview),
+                    // Those who waited are told what happened, instead of trying one after the other.
+                    (_, Some(error)) => Err(error),
+                    _ => self.read_apart(app, place).await,
                 }
             }
         }
+    }
+
+    /// Reads in a task of its own: whoever asked may go away, and the next one has what was read.
+    async fn read_apart(
+        &self,
+        app: &Arc<AppState>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Arc<Overview>, Arc<StoreError>> {
+        let own = Arc::clone(app);
+        let reading = tokio::spawn(async move {
+            let _place = place;
+            let result = own.overviews.read(&own).await.map_err(Arc::new);
+            let failure = result
+                .as_ref()
+                .err()
+                .map(|error| (Instant::now(), Arc::clone(error)));
+            *own.overviews.lock_failure() = failure;
+            result
+        });
+        let read = reading.await;
+        read.unwrap_or_else(|_| Err(Arc::new(StoreError::Panicked)))
+    }
+
+    fn failed(&self) -> Option<Arc<StoreError>> {
+        let (at, error) = self.lock_failure().clone()?;
+        (at.elapsed() < FAILED_FOR).then_some(error)
+    }
+
+    fn lock_failure(&self) -> MutexGuard<'_, Option<(Instant, Arc<StoreError>)>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> Option<(Instant, Arc<Overview>)> {
@@ -140,9 +175,16 @@ impl Overviews {
             resolution: Resolution::Whole,
         };
         let sums = store.sum_attempts(&query).await?;
-        let tallies = by_model(&sums);
+        let tallies = by_model(sums.iter().filter(|sum| {
+            let model = catalog.model(&sum.model);
+            model.is_some_and(|model| model.is_told_by(&sum.deployment))
+        }));
         let syncs = store.syncs().await?;
-        let freshness = Freshness::of(&syncs, app.hosted_providers.len(), at);
+        let asked = syncs
+            .iter()
+            .filter(|sync| app.hosted_providers.contains(&sync.provider));
+        let asked: Vec<_> = asked.cloned().collect();
+        let freshness = Freshness::of(&asked, app.hosted_providers.len(), at);
         let overview = Arc::new(Overview {
             at,
             syncs,

@@ -37,14 +37,14 @@ const MAX_NAME_CHARS: usize = 200;
 /// The pictures that were drawn lately, by model; that of the whole site has none.
 pub(crate) struct Pictures {
     drawn: Recent<Option<String>, Bytes, DrawError>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl Default for Pictures {
     fn default() -> Self {
         Self {
             drawn: Recent::with_room(MAX_AGE, MAX_PICTURES),
-            places: Semaphore::new(MAX_DRAWN),
+            places: Arc::new(Semaphore::new(MAX_DRAWN)),
         }
     }
 }
@@ -53,8 +53,13 @@ impl Pictures {
     async fn get(&self, key: Option<String>, card: Card) -> Result<Response, ApiError> {
         let drawn = self.drawn.get(key, async || {
             // The semaphore is never closed.
-            let _place = self.places.acquire().await.ok();
-            let drawn = tokio::task::spawn_blocking(move || draw(&card)).await;
+            let place = Arc::clone(&self.places).acquire_owned().await.ok();
+            // The drawing goes on when nobody waits for it any more, and keeps its place until it ends.
+            let drawn = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                draw(&card)
+            });
+            let drawn = drawn.await;
             let drawn = drawn.map_err(|error| DrawError::Task(error.to_string()))?;
             drawn.map(Bytes::from)
         });

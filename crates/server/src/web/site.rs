@@ -9,6 +9,7 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use store::Timestamp;
 
+use super::dashboard::gate::is_secure;
 use super::page::{Nav, Page};
 use super::text;
 use crate::routes::AppState;
@@ -70,7 +71,14 @@ impl Site {
             Some(url) => url.clone(),
             // A host that cannot be one is not repeated into a page.
             None => match host.filter(|host| is_authority(host)) {
-                Some(host) => format!("http://{host}"),
+                Some(host) => {
+                    let scheme = if is_secure(app, headers) {
+                        "https"
+                    } else {
+                        "http"
+                    };
+                    format!("{scheme}://{host}")
+                }
                 None => format!("http://{}", app.address),
             },
         };

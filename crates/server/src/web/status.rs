@@ -34,7 +34,7 @@ struct Status {
     problems: Vec<String>,
     degraded: Vec<String>,
     version: &'static str,
-    num_free: usize,
+    num_free: String,
     list_age: String,
     is_stale: bool,
     engine: Vec<(String, String)>,
@@ -51,7 +51,8 @@ struct HostLine {
     why: String,
     synced: Option<When>,
     synced_ago: String,
-    sync_error: String,
+    /// Whether the last look failed. Why is for those who look after the server.
+    is_unread: bool,
     quotas: Vec<String>,
 }
 
@@ -74,7 +75,8 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     // The breakers and quotas are of the real now, also in a demonstration.
     let now = now();
-    let overview = app.overviews.newest(&app).await?;
+    // This page says it when the store does not answer, so it must not fail for that.
+    let overview = app.overviews.newest(&app).await.ok();
     let mut degraded = app.router.degraded();
     let store = match app.store.ping().await {
         Ok(()) => None,
@@ -97,6 +99,9 @@ pub(crate) async fn show(
         (false, _) => "Cannot answer at present".to_owned(),
     };
     let hosts = app.router.hosts(now);
+    let syncs = overview
+        .as_ref()
+        .map_or(&[][..], |one| one.syncs.as_slice());
     let mut routes = app.router.routes(now);
     routes.sort_by_key(|route| !matches!(route.breaker, Admission::Open { .. }));
     let num_hidden = routes.len().saturating_sub(MAX_ROUTES);
@@ -110,18 +115,21 @@ pub(crate) async fn show(
         problems: shortened(problems),
         degraded: shortened(degraded),
         version: env!("CARGO_PKG_VERSION"),
-        num_free: overview.num_free(),
-        list_age: match overview.freshness.updated_at {
-            Some(at) if !app.hosted_providers.is_empty() => text::ago(at, overview.at),
+        num_free: overview.as_ref().map_or_else(
+            || text::UNKNOWN.to_owned(),
+            |one| one.num_free().to_string(),
+        ),
+        list_age: match overview.as_ref().and_then(|one| one.freshness.updated_at) {
+            Some(at) if !app.hosted_providers.is_empty() => text::ago(at, app.now()),
             Some(_) => "no host's list is read".to_owned(),
             None => "never read".to_owned(),
         },
-        is_stale: overview.freshness.is_stale,
+        is_stale: overview.as_ref().is_none_or(|one| one.freshness.is_stale),
         engine: engine(&hosts, &routes),
         hosts: hosts
             .iter()
             .filter(|host| is_hosted(host, &routes))
-            .map(|host| host_line(host, &overview.syncs, now))
+            .map(|host| host_line(host, syncs, now))
             .collect(),
         routes: routes.iter().take(MAX_ROUTES).map(route_line).collect(),
         num_hidden,
@@ -185,10 +193,7 @@ fn host_line(host: &HostState, syncs: &[ProviderSync], now: Timestamp) -> HostLi
         why,
         synced: at.map(When::minute),
         synced_ago: at.map_or_else(String::new, |at| text::ago(at, now)),
-        sync_error: sync
-            .and_then(|sync| sync.error.as_deref())
-            .map(|error| error.chars().take(MAX_REASON_CHARS).collect())
-            .unwrap_or_default(),
+        is_unread: sync.is_some_and(|sync| sync.error.is_some()),
         quotas: host
             .quotas
             .iter()

@@ -429,7 +429,10 @@ async fn a_report_from_a_page_is_taken_in_and_nobody_elses_page_can_send_one() {
 async fn where_keys_are_asked_for_pages_are_open_and_reports_need_one() {
     let server = with_keys().await;
     let html = page(&server, "/models/openai/gpt-oss-20b").await.body;
-    assert!(html.contains("Authorization: Bearer YOUR_KEY"));
+    assert!(
+        html.contains("Authorization: Bearer $FREEWAY_API_KEY"),
+        "{html}"
+    );
     assert!(html.contains("Your API key"));
     let kind = "content-type: application/x-www-form-urlencoded\r\n";
     let form = "model=openai/gpt-oss-20b&issue=error";

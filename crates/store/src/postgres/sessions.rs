@@ -15,6 +15,8 @@ const COUNT: &str = "SELECT count(*) FROM sessions";
 const FORGET_OLDEST: &str = "\
     DELETE FROM sessions WHERE hash = (SELECT hash FROM sessions ORDER BY created_at, hash LIMIT 1)";
 
+const HOLD_KEY: &str = "SELECT id FROM api_keys WHERE id = $1 FOR SHARE";
+
 /// Of a key that was taken back nobody begins one; who takes it back at this moment waits, and finds
 /// the session.
 const INSERT: &str = "\
@@ -30,6 +32,11 @@ pub(super) const DELETE_OF_KEY: &str = "DELETE FROM sessions WHERE key_id = $1";
 
 pub(super) async fn create(mut client: Client, session: &SessionRecord) -> Result<(), Failure> {
     let transaction = client.transaction().await?;
+    // The key before the table, as those who take a key back do: else each may wait for the other.
+    let hold = transaction.prepare_cached(HOLD_KEY).await?;
+    transaction
+        .query_opt(&hold, &[&Text(&session.key_id.0)])
+        .await?;
     transaction.batch_execute(LOCK).await?;
     let count = transaction.prepare_cached(COUNT).await?;
     let num_sessions: i64 = transaction.query_one(&count, &[]).await?.try_get(0)?;

@@ -232,7 +232,7 @@ pub(super) fn touch(
 
 /// Runs `change` so that what it commits is on the disk when it returns. The log of requests may
 /// lose its last seconds in a power cut; a key that was taken back must not come back.
-fn durably<T>(
+pub(super) fn durably<T>(
     connection: &mut Connection,
     change: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
+use super::keys::durably;
 use crate::{KeyId, MAX_SESSIONS, SessionHash, SessionRecord, StoreError, Timestamp};
 
 const COUNT: &str = "SELECT count(*) FROM sessions";
@@ -54,11 +55,15 @@ pub(super) fn by_hash(
     Ok(found.optional()?)
 }
 
-pub(super) fn delete(connection: &Connection, hash: SessionHash) -> Result<(), StoreError> {
-    connection.prepare_cached(DELETE)?.execute([hash.0])?;
-    Ok(())
+/// Who logged out is logged out, also after a power cut.
+pub(super) fn delete(connection: &mut Connection, hash: SessionHash) -> Result<(), StoreError> {
+    durably(connection, |connection| {
+        connection.prepare_cached(DELETE)?.execute([hash.0])?;
+        Ok(())
+    })
 }
 
+/// Within [`durably`], for the same reason.
 pub(super) fn delete_of_key(connection: &Connection, id: &KeyId) -> Result<usize, StoreError> {
     Ok(connection.prepare_cached(DELETE_OF_KEY)?.execute([&id.0])?)
 }

@@ -58,7 +58,7 @@ pub(super) async fn enter(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if let Err(error) = check_sender(request.method(), request.headers()) {
+    if let Err(error) = check_sender(&app, request.method(), request.headers()) {
         discard(request.into_body()).await;
         return error.into_response();
     }
@@ -77,15 +77,23 @@ pub(super) async fn enter(
 }
 
 /// Refuses what another site's page makes a browser send. Programs say nothing of pages.
-pub(super) fn check_sender(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
-    if matches!(*method, Method::GET | Method::HEAD) || is_own_form(headers) {
+pub(super) fn check_sender(
+    app: &AppState,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), ApiError> {
+    if matches!(*method, Method::GET | Method::HEAD)
+        || is_own_form(headers, app.public_url.as_deref())
+    {
         return Ok(());
     }
     let message = "this form was sent from a page of another site, which may not do this";
     Err(ApiError::Forbidden(message.to_owned()))
 }
 
-fn is_own_form(headers: &HeaderMap) -> bool {
+/// A proxy may have written another `Host`: pages of the URL by which others know this server are its
+/// own, too.
+fn is_own_form(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     // The browser's own word. Older ones, and those on an insecure connection, do not have it.
     if let Some(site) = text(FETCH_SITE) {
@@ -94,6 +102,9 @@ fn is_own_form(headers: &HeaderMap) -> bool {
     let Some(origin) = text(ORIGIN) else {
         return true;
     };
+    if public_url.is_some_and(|own| own.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
     let of_origin: Option<Uri> = origin.parse().ok();
     let authority = of_origin.as_ref().and_then(Uri::authority);
     authority
@@ -160,12 +171,11 @@ fn cookie_name(app: &AppState, headers: &HeaderMap) -> &'static str {
 
 /// Whether the browser speaks HTTPS, as far as is known: this server does not, but a proxy in front
 /// of it may, which has to be believed by the settings.
-fn is_secure(app: &AppState, headers: &HeaderMap) -> bool {
+pub(crate) fn is_secure(app: &AppState, headers: &HeaderMap) -> bool {
     let is_public = app.public_url.as_ref();
     let is_public = is_public.is_some_and(|url| url.starts_with("https://"));
-    let said = headers
-        .get(FORWARDED_PROTO)
-        .filter(|_| app.dashboard.trusts_proxy);
+    let said = headers.get_all(FORWARDED_PROTO).iter().next_back();
+    let said = said.filter(|_| app.dashboard.trusts_proxy);
     match said.and_then(|said| said.to_str().ok()) {
         // The nearest proxy speaks last.
         Some(said) => said
@@ -205,7 +215,8 @@ pub(super) fn client(app: &AppState, request: &Request) -> IpAddr {
     let unknown = IpAddr::from([0, 0, 0, 0]);
     let peer = request.extensions().get::<Peer>();
     let peer = peer.map_or(unknown, |Peer(address)| address.ip());
-    let said = request.headers().get(FORWARDED_FOR);
+    // Also a proxy that adds a line of its own speaks last.
+    let said = request.headers().get_all(FORWARDED_FOR).iter().next_back();
     let said = said.filter(|_| app.dashboard.trusts_proxy);
     // The nearest proxy speaks last; what stands before it anybody may have written.
     let last = said.and_then(|said| said.to_str().ok()?.rsplit(',').next());
@@ -283,12 +294,13 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
                 .collect();
-            is_own_form(&headers)
+            is_own_form(&headers, Some("https://freeway.example"))
         };
         let host = ("host", "localhost:8080");
         assert!(is_own(&[host]));
         assert!(is_own(&[host, ("origin", "http://localhost:8080")]));
         assert!(is_own(&[host, ("origin", "https://LOCALHOST:8080")]));
+        assert!(is_own(&[host, ("origin", "https://freeway.example")]));
         assert!(is_own(&[
             host,
             ("sec-fetch-site", "same-origin"),

@@ -318,7 +318,7 @@ pub(super) async fn report(
         is_success: feedback.is_success,
         issue: feedback.issue,
         details: feedback.details,
-        created_at: app.now(),
+        created_at: now(),
     };
     app.store.insert_feedback(&record).await?;
     let here = safe_next(form.get("here"));

@@ -53,7 +53,7 @@ pub(super) async fn begin(
     site: Site,
     request: Request,
 ) -> Result<Response, ApiError> {
-    if let Err(error) = gate::check_sender(request.method(), request.headers()) {
+    if let Err(error) = gate::check_sender(&app, request.method(), request.headers()) {
         discard(request.into_body()).await;
         return Err(error);
     }
@@ -64,7 +64,14 @@ pub(super) async fn begin(
     if app.auth.is_keyless() {
         return Ok(see_other(next));
     }
-    if let Err(wait) = app.dashboard.throttle().admit(client, Instant::now()) {
+    // A key that is good is never kept waiting: it has 256 random bits, so that the limit is there to spare
+    // the store, and nobody else's tries may lock its owner out.
+    let Some(key) = admin(&app, form.get("key").unwrap_or_default()).await? else {
+        let tried = app.dashboard.throttle().admit(client, Instant::now());
+        let Err(wait) = tried else {
+            let words = Some(REFUSED.to_owned());
+            return login(&site, StatusCode::FORBIDDEN, next, words);
+        };
         let seconds = whole_seconds(wait);
         let words = format!("Too many tries. Wait {} minutes.", seconds.div_ceil(60));
         let status = StatusCode::TOO_MANY_REQUESTS;
@@ -72,10 +79,6 @@ pub(super) async fn begin(
         let headers = response.headers_mut();
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         return Ok(response);
-    }
-    let Some(key) = admin(&app, form.get("key").unwrap_or_default()).await? else {
-        let words = Some(REFUSED.to_owned());
-        return login(&site, StatusCode::FORBIDDEN, next, words);
     };
     app.dashboard.throttle().succeeded(client);
     let token = SessionToken::generate()?;

@@ -56,6 +56,9 @@ struct Choice {
     is_chosen: bool,
 }
 
+/// What stands for no model at all among those that may be asked: no model has this name.
+const NO_MODEL: &str = "(none)";
+
 /// What a form has in its fields.
 struct Wishes {
     use_cases: Vec<String>,
@@ -85,11 +88,12 @@ impl Wishes {
             top_n: number(known.top_n),
             max_error_rate: number(known.max_error_rate),
             excluded: known.exclude_model_ids.join("\n"),
-            allowed: known
-                .allowed_models
-                .as_deref()
-                .unwrap_or_default()
-                .join("\n"),
+            allowed: match known.allowed_models.as_deref() {
+                None => String::new(),
+                // An empty field would allow all.
+                Some([]) => NO_MODEL.to_owned(),
+                Some(models) => models.join("\n"),
+            },
         }
     }
 

@@ -4,18 +4,32 @@ use router::AUTO;
 use serde_json::{Value, json};
 
 /// The same call in three languages.
-pub(super) struct Sample {
+pub(in crate::web) struct Sample {
     /// For the ids of its parts.
     pub(super) id: &'static str,
-    pub(super) curl: String,
-    pub(super) python: String,
-    pub(super) node: String,
+    pub(in crate::web) curl: String,
+    pub(in crate::web) python: String,
+    pub(in crate::web) node: String,
 }
 
 /// What is asked in the examples.
 const QUESTION: &str = "What is 27 + 58?";
 /// The variable of the environment that has the key.
-pub(super) const KEY_VARIABLE: &str = "FREEWAY_API_KEY";
+pub(in crate::web) const KEY_VARIABLE: &str = "FREEWAY_API_KEY";
+
+/// How to ask this model. An id is text of a stranger: it is quoted for each language, since somebody will
+/// run what stands here.
+pub(in crate::web) fn of_model(model: &str, url: &str, is_keyless: bool) -> Sample {
+    let body = json!({
+        "model": model,
+        "messages": [{ "role": "user", "content": "Hello" }],
+    });
+    let last = [
+        "print(answer.choices[0].message.content)",
+        "console.log(answer.choices[0].message.content);",
+    ];
+    sample("call", url, is_keyless, &body, last)
+}
 
 /// All examples of the guide.
 pub(super) fn samples(url: &str, is_keyless: bool) -> super::Samples {

@@ -74,7 +74,7 @@ fn write_event(html: &mut String, open: &mut Vec<&'static str>, event: Event<'_>
 fn element(tag: &Tag<'_>) -> &'static str {
     match tag {
         Tag::Paragraph | Tag::HtmlBlock => "p",
-        Tag::Heading { .. } => "h4",
+        Tag::Heading { .. } => "h3",
         Tag::BlockQuote(_) => "blockquote",
         Tag::CodeBlock(_) => "pre",
         Tag::List(Some(_)) => "ol",
@@ -138,7 +138,7 @@ mod tests {
                 "<p><a rel=\"nofollow noopener ugc\" href=\"https://x.y/?q=&quot;&lt;\">a</a></p>",
             ),
             ("![pic](https://evil/p.png)", "<p>pic</p>"),
-            ("# Big", "<h4>Big</h4>"),
+            ("# Big", "<h3>Big</h3>"),
             ("a\u{202e}b", "<p>ab</p>"),
         ];
         for (markdown, expected) in cases {
@@ -174,7 +174,7 @@ mod tests {
                     Some(name) => prop_assert_eq!(open.pop(), Some(name.to_owned())),
                     None => {
                         let name = tag.split(' ').next().unwrap_or("").to_owned();
-                        let known = ["p", "h4", "blockquote", "pre", "ol", "ul", "li", "em", "strong", "a", "code"];
+                        let known = ["p", "h3", "blockquote", "pre", "ol", "ul", "li", "em", "strong", "a", "code"];
                         prop_assert!(known.contains(&name.as_str()), "{}", made);
                         open.push(name);
                     }

@@ -3,10 +3,11 @@
 
 use router::UseCase;
 use router::availability::Availability;
-use router::flr::{ErrorRate, Shown, is_for};
+use router::catalog::{DEMO_ID, Model, Tier};
+use router::flr::{Attribution, ErrorRate, Shown, is_for};
 
+use super::specifications::Said;
 use crate::web::host_name;
-use crate::web::overview::Overview;
 use crate::web::row::{interval, runs_here, was_hosted};
 use crate::web::text::{self, When};
 
@@ -18,20 +19,20 @@ pub(super) struct Question {
 
 pub(super) fn questions(
     shown: &Shown<'_>,
-    overview: &Overview,
     usual: &ErrorRate,
     seen: &Availability,
     can_run_here: bool,
 ) -> Vec<Question> {
     let name = text::name(shown.name());
     let spec = &shown.spec;
+    let is_demo = shown.model.id.0 == DEMO_ID;
     let mut questions = Vec::new();
     let mut ask = |question: String, answer: String| {
         questions.push(Question { question, answer });
     };
     ask(
         format!("Is {name} free to use?"),
-        is_free(shown, &name, overview),
+        is_free(shown, &name, can_run_here),
     );
     ask(
         format!("What is the context window of {name}?"),
@@ -91,16 +92,10 @@ pub(super) fn questions(
     );
     ask(
         format!("Can {name} see images?"),
-        match spec.input_modalities.is_empty() {
-            true => "Its hosts do not say what it takes.".to_owned(),
-            false => ability(
-                UseCase::Vision,
-                "Send them as image_url parts of a message.",
-                &format!(
-                    "It takes {}.",
-                    text::name(&spec.input_modalities.join(", "))
-                ),
-            ),
+        match (spec.takes_images(), spec.input_modalities.as_slice()) {
+            (true, _) => "Yes. Send them as image_url parts of a message.".to_owned(),
+            (false, []) => "Its hosts do not say what it takes.".to_owned(),
+            (false, kinds) => format!("No. It takes {}.", text::name(&kinds.join(", "))),
         },
     );
     ask(
@@ -117,14 +112,7 @@ pub(super) fn questions(
     ask(format!("How reliable is {name}?"), reliability(usual, seen));
     ask(
         format!("Are prompts to {name} used for training?"),
-        match spec.trains_on_prompts {
-            Some(true) => {
-                "They may be: the host may train on prompts or publish them. Do not send secrets."
-            }
-            Some(false) => "No, says the host.",
-            None => "The host does not say. Take it that they may be, and do not send secrets.",
-        }
-        .to_owned(),
+        training(shown.model),
     );
     ask(
         format!("Can I run {name} on my own machine?"),
@@ -132,6 +120,7 @@ pub(super) fn questions(
             (true, _) => {
                 "Yes: Freeway has an engine for it. The section Run it here says how.".to_owned()
             }
+            _ if is_demo => "It does already: it is inside this program.".to_owned(),
             (false, Some(id)) => format!(
                 "Its weights are published as {}. Freeway's own engine runs gpt-oss models alone; \
                  another server such as Ollama or vLLM can serve it and be added as a provider.",
@@ -148,11 +137,43 @@ fn says_nothing(shown: &Shown<'_>) -> bool {
     shown.spec.supported_parameters.is_empty()
 }
 
-fn is_free(shown: &Shown<'_>, name: &str, overview: &Overview) -> String {
+/// Whether what is asked is kept for training, by all who may be asked.
+fn training(model: &Model) -> String {
+    let said = Said::of(model, |spec| spec.trains_on_prompts);
+    let mut parts = Vec::new();
+    if !said.yes.is_empty() {
+        parts.push(format!(
+            "{} may train on prompts or publish them.",
+            said.yes.join(", ")
+        ));
+    }
+    if !said.silent.is_empty() {
+        parts.push(format!(
+            "Of {} it is not known; take it that prompts may be used.",
+            said.silent.join(", ")
+        ));
+    }
+    if !said.no.is_empty() {
+        parts.push(format!("Not by {}.", said.no.join(", ")));
+    }
+    if runs_here(model) {
+        parts.push("What runs on this server's own machines goes to nobody.".to_owned());
+    }
+    if parts.is_empty() {
+        parts.push("Nobody offers it now, so prompts to it go to nobody.".to_owned());
+    }
+    if !(said.yes.is_empty() && said.silent.is_empty()) {
+        parts
+            .push("With the data policy noTraining Freeway asks only those who do not.".to_owned());
+    }
+    parts.join(" ")
+}
+
+fn is_free(shown: &Shown<'_>, name: &str, can_run_here: bool) -> String {
     let model = shown.model;
     let mut hosts: Vec<String> = model
         .active()
-        .filter(|one| one.tier == router::catalog::Tier::Hosted)
+        .filter(|one| one.tier == Tier::Hosted)
         .map(|one| host_name(&one.key.provider))
         .collect();
     hosts.dedup();
@@ -180,17 +201,30 @@ fn is_free(shown: &Shown<'_>, name: &str, overview: &Overview) -> String {
             "Not any more{since}: no host that this server knows offers it for nothing."
         );
     }
-    let _ = overview;
+    if can_run_here {
+        return format!(
+            "Yes, on your own machine: Freeway runs {name}, see Run it here. No host that this server \
+             knows offers it for nothing now."
+        );
+    }
     format!("No host that this server knows offers {name} for nothing now.")
+}
+
+/// What a rate is counted by.
+pub(super) fn counted_word(known: &ErrorRate) -> &'static str {
+    match known.attribution {
+        Attribution::Reports => "report",
+        Attribution::Attempts | Attribution::None => "request",
+    }
 }
 
 fn reliability(usual: &ErrorRate, seen: &Availability) -> String {
     let errors = match &usual.rate {
         Some(rate) => format!(
-            "In the last 7 days {} of {} failed by the host's fault; the true rate is {} with 95 % \
+            "In the last 7 days {} of {} told of a failure of the host; the true rate is {} with 95 % \
              certainty.",
             text::percent(rate.share()),
-            text::counted(rate.num_cases, "request"),
+            text::counted(rate.num_cases, counted_word(usual)),
             interval(rate)
         ),
         None => "In the last 7 days nothing was counted, so nobody can say.".to_owned(),

@@ -1,5 +1,6 @@
 //! What hosts say of a model.
 
+use router::ModelSpec;
 use router::catalog::{Model, Tier};
 use router::flr::Shown;
 
@@ -69,19 +70,11 @@ pub(super) fn facts(shown: &Shown<'_>) -> Vec<Fact> {
         Fact::words("Supported parameters", &spec.supported_parameters),
         Fact::new(
             "Content moderation",
-            match spec.is_moderated {
-                Some(true) => "Yes",
-                Some(false) => "No",
-                None => "Not stated",
-            },
+            Said::of(shown.model, |spec| spec.is_moderated).words(),
         ),
         Fact::new(
             "Trains on prompts",
-            match spec.trains_on_prompts {
-                Some(true) => "May train on or publish prompts",
-                Some(false) => "No",
-                None => "Not stated",
-            },
+            Said::of(shown.model, |spec| spec.trains_on_prompts).words(),
         ),
     ];
     if let Some(reasoning) = &spec.reasoning
@@ -102,6 +95,55 @@ pub(super) fn facts(shown: &Shown<'_>) -> Vec<Fact> {
     add("Weights", &spec.hugging_face_id);
     add("Leaves on", &spec.expiration_date);
     facts
+}
+
+/// What those who offer a model now say to a question. Who is silent has not said no.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) yes: Vec<String>,
+    pub(super) no: Vec<String>,
+    pub(super) silent: Vec<String>,
+}
+
+impl Said {
+    /// By the hosts; of what runs on machines of this server's owner nothing has to be asked.
+    pub(super) fn of(model: &Model, answer: impl Fn(&ModelSpec) -> Option<bool>) -> Self {
+        let mut said = Self::default();
+        for one in model.active().filter(|one| one.tier == Tier::Hosted) {
+            let hosts = match answer(&one.spec) {
+                Some(true) => &mut said.yes,
+                Some(false) => &mut said.no,
+                None => &mut said.silent,
+            };
+            let name = host_name(&one.key.provider);
+            if !hosts.contains(&name) {
+                hosts.push(name);
+            }
+        }
+        said
+    }
+
+    fn words(&self) -> String {
+        let kinds = [
+            ("Yes", &self.yes),
+            ("No", &self.no),
+            ("Not stated", &self.silent),
+        ];
+        let told: Vec<_> = kinds
+            .into_iter()
+            .filter(|(_, hosts)| !hosts.is_empty())
+            .collect();
+        match told.as_slice() {
+            [] => text::UNKNOWN.to_owned(),
+            [(word, _)] => (*word).to_owned(),
+            several => {
+                let parts = several
+                    .iter()
+                    .map(|(word, hosts)| format!("{word}: {}", hosts.join(", ")));
+                parts.collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
 }
 
 /// A deployment in a line.

@@ -100,7 +100,7 @@ fn lines(overview: &Overview, shown: &[Shown<'_>]) -> Vec<Line> {
     add("Good at", &|one| row(one).capabilities.join(", "));
     add("Takes", &|one| listed(&one.spec.input_modalities));
     add("Gives", &|one| listed(&one.spec.output_modalities));
-    add("Parameters", &|one| {
+    add("Request parameters", &|one| {
         one.spec.supported_parameters.len().to_string()
     });
     add("Errors, 24 hours", &|one| errors(one, Window::Day));

@@ -46,16 +46,19 @@ function setUpTheme() {
 
 /// Puts a text on the clipboard and says so on the button for a moment.
 export async function copy(text, button) {
-  const words = button.textContent;
+  button.dataset.label ??= button.textContent;
   let said = "Copied";
   try {
     await navigator.clipboard.writeText(text);
   } catch {
+    // Over plain HTTP from elsewhere browsers have no clipboard for pages.
     said = "Select and copy";
   }
   button.textContent = said;
-  setTimeout(() => {
-    button.textContent = words;
+  button.setAttribute("aria-live", "polite");
+  clearTimeout(Number(button.dataset.timer));
+  button.dataset.timer = setTimeout(() => {
+    button.textContent = button.dataset.label;
   }, 1600);
 }
 
@@ -74,7 +77,7 @@ function setUpCopying() {
 function setUpForms() {
   for (const form of document.querySelectorAll("form[data-auto]")) {
     form.addEventListener("change", (event) => {
-      if (event.target.matches("select, input[type=checkbox]:not([data-keep]), input[type=radio]")) {
+      if (event.target.matches("input[type=checkbox]:not([data-keep]), input[type=radio]")) {
         form.requestSubmit();
       }
     });
