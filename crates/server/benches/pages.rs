@@ -99,8 +99,8 @@ async fn fill(store: &dyn Store) {
         let observations = batch.iter().map(|&(hour, number)| Observation {
             key: key(number),
             hour: Hour(hour),
-            is_listed: mixed(hour, number) % 50 != 0,
-            is_up: Some(mixed(number, hour) % 20 != 0),
+            is_listed: !mixed(hour, number).is_multiple_of(50),
+            is_up: Some(!mixed(number, hour).is_multiple_of(20)),
             num_probes_ok: 0,
             num_probes_failed: 0,
         });
@@ -124,7 +124,7 @@ async fn fill(store: &dyn Store) {
 }
 
 fn attempt(hour: i64, number: i64) -> AttemptRecord {
-    let is_ok = mixed(hour, number) % 10 != 0;
+    let is_ok = !mixed(hour, number).is_multiple_of(10);
     AttemptRecord {
         request_id: format!("req_{hour}_{number}"),
         number: 0,

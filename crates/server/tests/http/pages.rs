@@ -327,7 +327,7 @@ async fn the_pages_of_models_tell_their_fate() {
     let oss = body(OSS).await;
     assert!(oss.contains("Available 41 of 41 tracked days"), "{oss}");
     assert!(oss.contains("131,072 tokens (131K)"));
-    assert!(oss.contains("Max output</b> at OpenRouter: <del>131,072</del> → <ins>8,192</ins>"));
+    assert!(oss.contains("<del><bdi>131,072</bdi></del> → <ins><bdi>8,192</bdi></ins>"));
     assert!(body(GONE).await.contains("No longer free"));
     assert!(body(GONE).await.contains("Not any more since 10 Mar 2026"));
     assert!(body(PLAIN).await.contains("New"));
