@@ -22,7 +22,7 @@ use crate::auth::{Auth, exposed_headers};
 use crate::error::ApiError;
 
 pub(crate) use charts::{Charts, availability, health};
-pub(crate) use feedback::create as feedback;
+pub(crate) use feedback::{create as feedback, record_of};
 pub(crate) use lists::{full, ids};
 
 /// What to say when the store fails, in the words that clients know.

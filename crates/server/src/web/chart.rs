@@ -11,8 +11,8 @@ use super::row::interval;
 use super::text::{self, When};
 
 /// The width and the height that coordinates are in; pictures are stretched to what there is room for.
-const WIDTH: f64 = 1000.0;
-const HEIGHT: f64 = 100.0;
+pub(super) const WIDTH: f64 = 1000.0;
+pub(super) const HEIGHT: f64 = 100.0;
 /// Ends of the scale in percent: the smallest that all rates fit below is taken.
 const SCALES: [f64; 6] = [2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
@@ -199,7 +199,7 @@ fn push(path: &mut String, letter: char, x: f64, y: f64) {
 }
 
 /// A coordinate with as many digits as can be seen.
-fn coordinate(value: f64) -> String {
+pub(super) fn coordinate(value: f64) -> String {
     let rounded = (value * 10.0).round() / 10.0;
     match rounded.fract() == 0.0 {
         true => format!("{rounded:.0}"),

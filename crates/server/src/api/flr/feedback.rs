@@ -7,11 +7,11 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use router::flr::{failures, parse_feedback};
+use router::flr::{Feedback, failures, parse_feedback};
 use router::recorder::now;
 use router::{Caller, InvalidRequest, random_id};
 use serde_json::json;
-use store::{FeedbackRecord, StoreError};
+use store::{FeedbackRecord, KeyId, StoreError};
 use tokio::time::sleep;
 
 use super::failed;
@@ -45,19 +45,24 @@ pub(crate) async fn create(
         return Err(InvalidRequest::of("requestId", message).into());
     }
     if !feedback.is_dry_run {
-        let record = FeedbackRecord {
-            id: random_id("fb_"),
-            key_id: caller.key_id,
-            model: feedback.model.0,
-            request_id: feedback.request_id,
-            is_success: feedback.is_success,
-            issue: feedback.issue,
-            details: feedback.details,
-            created_at: now(),
-        };
+        let record = record_of(feedback, caller.key_id);
         app.store.insert_feedback(&record).await.map_err(failed)?;
     }
     Ok(json_response(StatusCode::OK, &json!({"received": true})))
+}
+
+/// What is kept of it. It was said now, also where pages speak of another moment.
+pub(crate) fn record_of(feedback: Feedback, key_id: Option<KeyId>) -> FeedbackRecord {
+    FeedbackRecord {
+        id: random_id("fb_"),
+        key_id,
+        model: feedback.model.0,
+        request_id: feedback.request_id,
+        is_success: feedback.is_success,
+        issue: feedback.issue,
+        details: feedback.details,
+        created_at: now(),
+    }
 }
 
 /// Whether a request is the caller's.

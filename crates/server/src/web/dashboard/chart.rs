@@ -3,11 +3,9 @@
 use router::availability::UtcDay;
 use store::{Timestamp, UsageSum};
 
+use crate::web::chart::{HEIGHT, WIDTH, coordinate};
 use crate::web::text::{self, When};
 
-/// The size that coordinates are in; the picture is stretched to what there is room for.
-const WIDTH: f64 = 1000.0;
-const HEIGHT: f64 = 100.0;
 /// What of the place of a day its bar takes.
 const SHARE: f64 = 0.76;
 
@@ -89,14 +87,6 @@ pub(super) fn days_of(sums: &[UsageSum], first: UtcDay, last: UtcDay) -> Vec<(Ut
 
 fn when(day: UtcDay) -> When {
     When::day(Timestamp(day.0.saturating_mul(86_400_000)))
-}
-
-fn coordinate(value: f64) -> String {
-    let rounded = (value * 10.0).round() / 10.0;
-    match rounded.fract() == 0.0 {
-        true => format!("{rounded:.0}"),
-        false => format!("{rounded:.1}"),
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::http::Uri;
 use axum::response::Response;
 use router::flr::parse_feedback;
 use router::recorder::now;
-use router::{FailureKind, InvalidRequest, random_id};
+use router::{FailureKind, InvalidRequest};
 use serde_json::json;
 use store::{AttemptRecord, FeedbackRecord, KeyId, RequestQuery, RequestRecord};
 
@@ -17,6 +17,7 @@ use super::form::Checked;
 use super::gate::{Visitor, safe_next};
 use super::overview::names;
 use super::{Frame, page, see_other};
+use crate::api::flr::record_of;
 use crate::api::history::{HistoryPage, cursor, outcome};
 use crate::error::ApiError;
 use crate::query::Query;
@@ -310,16 +311,7 @@ pub(super) async fn report(
     });
     let feedback = parse_feedback(said.to_string().as_bytes(), &app.router.catalog())
         .map_err(|error| InvalidRequest::new(error.to_string()))?;
-    let record = FeedbackRecord {
-        id: random_id("fb_"),
-        key_id: caller.key_id,
-        model: feedback.model.0,
-        request_id: feedback.request_id,
-        is_success: feedback.is_success,
-        issue: feedback.issue,
-        details: feedback.details,
-        created_at: now(),
-    };
+    let record = record_of(feedback, caller.key_id);
     app.store.insert_feedback(&record).await?;
     let here = safe_next(form.get("here"));
     let here = match here.starts_with("/dashboard/requests") {

@@ -8,11 +8,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::response::{IntoResponse, Redirect, Response};
 use router::InvalidRequest;
 use router::flr::{Shown, parse_feedback};
-use router::random_id;
 use router::recorder::now;
 use serde_json::json;
-use store::FeedbackRecord;
 
+use crate::api::flr::record_of;
 use crate::error::ApiError;
 use crate::routes::AppState;
 use crate::web::row::url;
@@ -87,18 +86,9 @@ pub(crate) async fn create(
     let catalog = app.router.catalog();
     let feedback = parse_feedback(body.to_string().as_bytes(), &catalog)
         .map_err(|error| InvalidRequest::new(error.to_string()))?;
-    let record = FeedbackRecord {
-        id: random_id("fb_"),
-        key_id: caller.key_id,
-        model: feedback.model.0.clone(),
-        request_id: None,
-        is_success: false,
-        issue: feedback.issue,
-        details: feedback.details,
-        created_at: now(),
-    };
+    let record = record_of(feedback, caller.key_id);
     app.store.insert_feedback(&record).await?;
-    let model = catalog.model(&feedback.model.0);
+    let model = catalog.model(&record.model);
     let path = model.map_or_else(|| "/models".to_owned(), |model| url(Shown::of(model).id));
     Ok(Redirect::to(&format!("{path}?reported=yes#report")).into_response())
 }
