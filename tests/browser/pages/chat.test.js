@@ -283,6 +283,7 @@ withHosts("while an answer comes the reader may scroll up, and stays there", asy
   await page.focus("#chat-scroll");
   await page.keyboard.press("Home");
   await page.waitForSelector("#to-latest:not([hidden])");
+  await page.waitForFunction(() => document.getElementById("chat-scroll").scrollTop === 0);
   // Scrolled up, new words do not move the page.
   await page.fill("#prompt", "");
   const top = await page.evaluate(() => document.getElementById("chat-scroll").scrollTop);
