@@ -34,7 +34,7 @@ impl FlakyStore {
 
 /// A store that does what the one inside does, after `before` has let the call pass.
 macro_rules! store_of_calls {
-    ($(fn $method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+    ($(fn $method:ident($($argument:ident: $type:ty),* $(,)?) -> $answer:ty;)*) => {
         #[async_trait]
         impl Store for FlakyStore {
             $(async fn $method(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
@@ -57,7 +57,11 @@ store_of_calls! {
     fn session(hash: SessionHash, now: Timestamp) -> Option<SessionRecord>;
     fn delete_session(hash: SessionHash) -> ();
     fn delete_sessions_of(id: &KeyId) -> usize;
-    fn relabel_key(id: &KeyId, name: &str, expires_at: Option<Timestamp>) -> KeyRecord;
+    fn relabel_key(
+        id: &KeyId,
+        name: Option<&str>,
+        expires_at: Option<Option<Timestamp>>,
+    ) -> KeyRecord;
     fn touch_keys(uses: &[(KeyId, Timestamp)]) -> ();
     fn insert_requests(requests: &[RequestRecord]) -> ();
     fn request(id: &str) -> Option<RequestRecord>;

@@ -62,7 +62,8 @@ impl QuotaWindow {
         matches!(self, Self::TokensPerMinute | Self::TokensPerDay)
     }
 
-    fn of(self, limits: &AccountLimits) -> Option<u64> {
+    /// Its limit among those of an account; `None`: without limit, or unknown.
+    pub fn of(self, limits: &AccountLimits) -> Option<u64> {
         match self {
             Self::RequestsPerMinute => limits.requests_per_minute,
             Self::RequestsPerDay => limits.requests_per_day,

@@ -146,15 +146,16 @@ pub trait Store: Send + Sync {
         new: &KeySettings,
     ) -> Result<Option<KeyRecord>, StoreError>;
 
-    /// Gives a key another name and another end.
+    /// Gives a key another name, another end (`Some(None)`: none), or both; `None` leaves what is
+    /// there, so that two who change different ones do not undo each other.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such key.
     async fn relabel_key(
         &self,
         id: &KeyId,
-        name: &str,
-        expires_at: Option<Timestamp>,
+        name: Option<&str>,
+        expires_at: Option<Option<Timestamp>>,
     ) -> Result<KeyRecord, StoreError>;
 
     /// The whole catalogue: every model and every deployment, also those that are gone. By id, and

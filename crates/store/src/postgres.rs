@@ -132,8 +132,8 @@ impl Store for PostgresStore {
     async fn relabel_key(
         &self,
         id: &KeyId,
-        name: &str,
-        expires_at: Option<Timestamp>,
+        name: Option<&str>,
+        expires_at: Option<Option<Timestamp>>,
     ) -> Result<KeyRecord, StoreError> {
         self.connections
             .run(|client| keys::relabel(client, id, name, expires_at))

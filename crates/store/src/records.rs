@@ -161,8 +161,8 @@ pub struct RequestQuery {
 pub enum RequestOutcome {
     /// With an answer.
     Ok,
-    /// Otherwise.
-    NotOk,
+    /// Without one, though the client waited: neither `ok` nor `canceled`.
+    Failed,
     /// With this word.
     Is(String),
 }

@@ -168,12 +168,12 @@ impl Store for SqliteStore {
     async fn relabel_key(
         &self,
         id: &KeyId,
-        name: &str,
-        expires_at: Option<Timestamp>,
+        name: Option<&str>,
+        expires_at: Option<Option<Timestamp>>,
     ) -> Result<KeyRecord, StoreError> {
-        let (id, name) = (id.clone(), name.to_owned());
+        let (id, name) = (id.clone(), name.map(str::to_owned));
         self.writer
-            .run(move |connection| keys::relabel(connection, &id, &name, expires_at))
+            .run(move |connection| keys::relabel(connection, &id, name.as_deref(), expires_at))
             .await
     }
 

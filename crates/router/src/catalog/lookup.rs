@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use super::canonical::FREE;
 use super::{Catalog, Deployment, Model};
+use crate::error::RouterError;
 
 /// How alike a name must be to be suggested (Jaro-Winkler, 0 to 1), and how many are.
 const MIN_SIMILARITY: f64 = 0.7;
 const MAX_SUGGESTIONS: usize = 3;
 /// Longest name that is compared with others: comparing takes the product of the lengths.
 const MAX_COMPARED_CHARS: usize = 200;
+/// Longest part of a name that an error repeats.
+const MAX_NAME_CHARS: usize = 200;
 
 /// How a name names a model. A better one wins over all that are worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +84,22 @@ impl Catalog {
         match self.meant(name).as_slice() {
             [one] => Some(one),
             _ => None,
+        }
+    }
+
+    /// [`Catalog::find`], for those who are asked for a model by its name.
+    ///
+    /// # Errors
+    /// [`RouterError::ModelNotFound`], with what the name may have meant.
+    pub fn require(&self, name: &str) -> Result<&Model, RouterError> {
+        self.find(name).ok_or_else(|| self.not_found(name))
+    }
+
+    /// That there is no model of this name, and what it may have meant.
+    pub fn not_found(&self, name: &str) -> RouterError {
+        RouterError::ModelNotFound {
+            similar: self.near(name),
+            model: name.chars().take(MAX_NAME_CHARS).collect(),
         }
     }
 

@@ -39,6 +39,13 @@ pub struct Resting {
 }
 
 impl Router {
+    /// What is left of our quotas at a host; `None` if it is not set up here.
+    pub fn quotas(&self, host: &str, now: Timestamp) -> Option<Vec<WindowUse>> {
+        let mut hosts = self.accounts.hosts();
+        let host = hosts.find(|one| one.id() == host)?;
+        Some(host.account().uses(now))
+    }
+
     /// How the hosts are doing, by id.
     pub fn hosts(&self, now: Timestamp) -> Vec<HostState> {
         let table = self.table();

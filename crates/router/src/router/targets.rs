@@ -6,7 +6,6 @@ use store::Timestamp;
 
 use super::asked::Asked;
 use super::table::{Route, Table};
-use super::watch::MAX_RECORDED_NAME;
 use super::wishes;
 use crate::caller::Caller;
 use crate::catalog::{Model, Tier};
@@ -73,10 +72,7 @@ pub(super) fn targets(
             add(&mut targets, group, it);
             error.get_or_insert_with(|| not_offered(table, model));
         } else {
-            error.get_or_insert_with(|| RouterError::ModelNotFound {
-                model: name.chars().take(MAX_RECORDED_NAME).collect(),
-                similar: table.catalog.near(name),
-            });
+            error.get_or_insert_with(|| table.catalog.not_found(name));
         }
     }
     match (targets.is_empty(), error) {

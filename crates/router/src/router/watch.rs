@@ -20,7 +20,7 @@ use crate::provider::{AnswerEvent, AnswerStream, Progress, Usage};
 use crate::recorder::{Recorder, now};
 
 /// Longest part of a model's name that is kept of a request.
-pub(super) const MAX_RECORDED_NAME: usize = 200;
+const MAX_RECORDED_NAME: usize = 200;
 
 /// Follows a request to its end and records that. Dropped before, the request was canceled.
 pub(super) struct Watch {

@@ -123,11 +123,12 @@ impl HistoryPage {
     }
 }
 
-/// How requests ended, in a word: `ok`, `failed` for all others, or how exactly.
+/// How requests ended, in a word: `ok`, `failed` for those without an answer whose client waited, or how
+/// exactly.
 pub(crate) fn outcome(word: &str) -> RequestOutcome {
     match word {
         "ok" => RequestOutcome::Ok,
-        "failed" => RequestOutcome::NotOk,
+        "failed" => RequestOutcome::Failed,
         word => RequestOutcome::Is(word.to_owned()),
     }
 }

@@ -128,9 +128,8 @@ pub(crate) async fn change_members(
     })
     .await?;
     if new_name.is_some() || new_end.is_some() {
-        let new_name = new_name.unwrap_or(known.name);
-        let new_end = new_end.unwrap_or(known.expires_at);
-        key = app.store.relabel_key(id, &new_name, new_end).await?;
+        let relabeled = app.store.relabel_key(id, new_name.as_deref(), new_end);
+        key = relabeled.await?;
         app.auth.forget(id);
     }
     Ok(key)

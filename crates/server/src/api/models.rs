@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use router::openai::{auto_json, model_json, models_json};
-use router::{AUTO, Caller, RouterError};
+use router::{AUTO, Caller};
 
 use crate::body::json_response;
 use crate::error::ApiError;
@@ -24,9 +24,6 @@ pub(crate) async fn list(
     json_response(StatusCode::OK, &models_json(routable))
 }
 
-/// Longest part of a name that an error repeats.
-const MAX_NAME_CHARS: usize = 200;
-
 /// Ids have slashes in them, so this takes the rest of the path.
 pub(crate) async fn show(
     State(app): State<Arc<AppState>>,
@@ -36,11 +33,6 @@ pub(crate) async fn show(
         return Ok(json_response(StatusCode::OK, &auto_json()));
     }
     let catalog = app.router.catalog();
-    let model = catalog
-        .find(&id)
-        .ok_or_else(|| RouterError::ModelNotFound {
-            similar: catalog.near(&id),
-            model: id.chars().take(MAX_NAME_CHARS).collect(),
-        })?;
+    let model = catalog.require(&id)?;
     Ok(json_response(StatusCode::OK, &model_json(model)))
 }

@@ -206,7 +206,7 @@ fn page_parameters() -> Vec<Parameter> {
         in_query(
             "outcome",
             outcomes(["ok", "failed"]),
-            "Only requests that ended so; `failed` is everything but `ok`.",
+            "Only requests that ended so; `failed` is all but `ok` and `canceled`.",
         ),
     ]
 }

@@ -225,19 +225,26 @@ fn limit(change: &SpecChange) -> Option<String> {
         "max_output_tokens" => "longest answer",
         "input_modalities" => "inputs",
         "output_modalities" => "outputs",
-        "supported_parameters" => return Some(parameters(change)),
+        "supported_parameters" => return Some(format!("parameters: {}", parameters(change))),
         "is_moderated" => "moderated",
         "trains_on_prompts" => "may train on prompts",
         "expiration_date" => "free until",
         "quantization" => "quantization",
         _ => return None,
     };
-    let (old, new) = (value(change.old.as_deref()), value(change.new.as_deref()));
-    Some(format!("{what}: {old} → {new}"))
+    let words = |json: &Option<String>| {
+        let known = json.as_deref().map(value).filter(|text| !text.is_empty());
+        known.unwrap_or_else(|| "unknown".to_owned())
+    };
+    Some(format!(
+        "{what}: {} → {}",
+        words(&change.old),
+        words(&change.new)
+    ))
 }
 
 /// Parameters are many: only those that came and went are told.
-fn parameters(change: &SpecChange) -> String {
+pub(super) fn parameters(change: &SpecChange) -> String {
     let words = |json: &Option<String>| -> Vec<String> {
         let json = json.as_deref().unwrap_or("[]");
         serde_json::from_str(json).unwrap_or_default()
@@ -255,27 +262,30 @@ fn parameters(change: &SpecChange) -> String {
     let parts: Vec<_> = parts
         .map(|(what, words)| format!("{what} {}", shortened(&words.join(", "))))
         .collect();
-    format!("parameters: {}", parts.join(", "))
+    parts.join(", ")
 }
 
-/// A value of a specification in words.
-fn value(json: Option<&str>) -> String {
-    let json = json.and_then(|json| serde_json::from_str(json).ok());
-    match json {
-        None | Some(Value::Null) => "unknown".to_owned(),
-        Some(Value::Bool(true)) => "yes".to_owned(),
-        Some(Value::Bool(false)) => "no".to_owned(),
-        Some(Value::Number(number)) => match number.as_u64() {
-            Some(number) => text::number(number),
+/// A value of a specification, which is JSON, for people; empty if it is not stated.
+pub(super) fn value(json: &str) -> String {
+    let words = match serde_json::from_str(json) {
+        Ok(Value::Null) => return String::new(),
+        Ok(Value::Bool(true)) => "yes".to_owned(),
+        Ok(Value::Bool(false)) => "no".to_owned(),
+        Ok(Value::Number(number)) => match number.as_u64() {
+            Some(count) => text::number(count),
             None => number.to_string(),
         },
-        Some(Value::String(words)) => shortened(&text::name(&words)),
-        Some(Value::Array(items)) => {
-            let words = items.iter().filter_map(Value::as_str).map(text::name);
-            shortened(&words.collect::<Vec<_>>().join(", "))
+        Ok(Value::String(words)) => words,
+        Ok(Value::Array(items)) => {
+            let items = items.iter().map(|item| match item {
+                Value::String(words) => words.clone(),
+                other => other.to_string(),
+            });
+            items.collect::<Vec<_>>().join(", ")
         }
-        Some(Value::Object(_)) => "changed".to_owned(),
-    }
+        Ok(Value::Object(_)) | Err(_) => json.to_owned(),
+    };
+    shortened(&text::name(&words))
 }
 
 fn shortened(words: &str) -> String {

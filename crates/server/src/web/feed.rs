@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use router::RouterError;
 use serde_json::{Value, json};
 use store::{MAX_ROWS, SpecChange, StoreError, Timestamp};
 use time::OffsetDateTime;
@@ -27,8 +26,6 @@ use crate::routes::AppState;
 const MAX_AGE: Duration = Duration::from_secs(60);
 /// The same for those who keep answers.
 const CACHE: &str = "public, max-age=300";
-/// Longest part of a name that an error repeats.
-const MAX_NAME_CHARS: usize = 200;
 /// What the feeds are called.
 const TITLE: &str = "Changes of free models";
 
@@ -61,7 +58,6 @@ pub(crate) async fn rss(
     let feed = read(&app, &uri, "/feed.xml").await?;
     let document = Document {
         kind: "application/rss+xml; charset=utf-8",
-        modified: feed.modified(),
         body: feed.to_rss(&site.url),
         cache: CACHE,
     };
@@ -78,7 +74,6 @@ pub(crate) async fn json_feed(
     let feed = read(&app, &uri, "/feed.json").await?;
     let document = Document {
         kind: "application/feed+json",
-        modified: feed.modified(),
         body: feed.to_json(&site.url).to_string(),
         cache: CACHE,
     };
@@ -90,14 +85,7 @@ async fn read(app: &AppState, uri: &Uri, path: &str) -> Result<Feed, ApiError> {
     let catalog = app.router.catalog();
     let model = match query.get("model") {
         None => None,
-        Some(name) => Some(
-            catalog
-                .find(name)
-                .ok_or_else(|| RouterError::ModelNotFound {
-                    similar: catalog.near(name),
-                    model: name.chars().take(MAX_NAME_CHARS).collect(),
-                })?,
-        ),
+        Some(name) => Some(catalog.require(name)?),
     };
     let id = model.map(|model| model.id.0.clone());
     let read = app.feeds.0.get(id.clone(), async || {
@@ -132,11 +120,6 @@ async fn read(app: &AppState, uri: &Uri, path: &str) -> Result<Feed, ApiError> {
 }
 
 impl Feed {
-    /// When the last thing happened.
-    fn modified(&self) -> Option<Timestamp> {
-        self.entries.first().map(|entry| entry.at)
-    }
-
     fn to_rss(&self, site: &str) -> String {
         let mut xml = String::from(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -156,8 +139,8 @@ impl Feed {
             "<atom:link href=\"{}\" rel=\"self\" type=\"application/rss+xml\"/>",
             xml::escaped(&own)
         );
-        if let Some(at) = self.modified() {
-            element(&mut xml, "lastBuildDate", &mail_date(at));
+        if let Some(newest) = self.entries.first() {
+            element(&mut xml, "lastBuildDate", &mail_date(newest.at));
         }
         for entry in &self.entries {
             xml.push_str("<item>\n");
@@ -213,8 +196,8 @@ fn list_html(lines: &[String]) -> String {
     html
 }
 
-/// Such as `Sat, 22 Nov 2025 16:00:00 GMT`, as mails and HTTP have it.
-pub(super) fn mail_date(at: Timestamp) -> String {
+/// Such as `Sat, 22 Nov 2025 16:00:00 GMT`, as mails have it.
+fn mail_date(at: Timestamp) -> String {
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );

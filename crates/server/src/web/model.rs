@@ -19,9 +19,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use router::availability::{Availability, MAX_DAYS};
 use router::catalog::Model;
 use router::flr::{Attribution, Cases, CasesOf, ErrorRate, Point, Shown};
+use router::presets::preset;
+use router::provider::QuotaWindow;
+use router::recorder::now;
 use router::reliability::Window;
 use router::reliability::times::Times;
-use router::{FaultDomain, ModelId, RouterError};
+use router::{FaultDomain, ModelId, Router};
 use store::{MAX_ROWS, Resolution, SpecChange, StoreError, Timestamp};
 
 use self::calendar::Calendar;
@@ -51,8 +54,6 @@ pub(crate) use report::create as report;
 const MAX_AGE: Duration = Duration::from_secs(10);
 /// Models whose reads are kept; each takes some 20 KB at most.
 const MAX_READS: usize = 1_000;
-/// Longest part of a name that an error repeats.
-const MAX_NAME_CHARS: usize = 200;
 /// Changes that are shown.
 const MAX_CHANGES: usize = 50;
 
@@ -74,6 +75,10 @@ struct ModelPage {
     facts: Vec<Fact>,
     deployments: Vec<DeploymentLine>,
     changes: Vec<Change>,
+    /// Whether there are older changes.
+    is_cut: bool,
+    /// The path of its own feed.
+    feed: String,
     errors: Vec<ErrorLine>,
     errors_rest_on: String,
     range: Range,
@@ -172,13 +177,7 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
     let overview = app.overviews.newest(&app).await?;
-    let Some(model) = overview.catalog.find(name.trim_end_matches('/')) else {
-        return Err(RouterError::ModelNotFound {
-            similar: overview.catalog.near(&name),
-            model: name.chars().take(MAX_NAME_CHARS).collect(),
-        }
-        .into());
-    };
+    let model = overview.catalog.require(name.trim_end_matches('/'))?;
     let shown = Shown::of(model);
     if !is_its_path(&shown, &name) {
         return Ok(Redirect::temporary(&url(shown.id)).into_response());
@@ -194,10 +193,49 @@ pub(crate) async fn show(
         .model_reads
         .get(key, || read(&app, &overview, model, range))
         .await?;
-    let reported = query.get("reported").and_then(report::Reported::parse);
+    let asked = Asked {
+        range,
+        num_days,
+        reported: query.get("reported").and_then(report::Reported::parse),
+    };
     html(&page_of(
-        &site, &overview, &shown, &read, range, num_days, reported,
+        &site,
+        &app.router,
+        &overview,
+        &shown,
+        &read,
+        asked,
     ))
+}
+
+/// What of a page can be chosen.
+struct Asked {
+    range: Range,
+    num_days: u32,
+    reported: Option<report::Reported>,
+}
+
+/// What an account at a host may ask for: our own, or else what the host lets newcomers.
+fn limits(router: &Router, host: &str) -> Vec<String> {
+    let words = |window: QuotaWindow, limit: u64| {
+        format!(
+            "{} {}",
+            text::number(limit),
+            window.as_str().replace('_', " ")
+        )
+    };
+    match router.quotas(host, now()) {
+        Some(ours) => ours
+            .iter()
+            .map(|one| words(one.window, one.limit))
+            .collect(),
+        None => {
+            let known = preset(host).map(|preset| preset.limits).unwrap_or_default();
+            let known = QuotaWindow::ALL.map(|window| Some((window, window.of(&known)?)));
+            let known = known.into_iter().flatten();
+            known.map(|(window, limit)| words(window, limit)).collect()
+        }
+    }
 }
 
 /// Whether a page is known by this name: what is given out, or the id that all hosts share. Other names
@@ -240,13 +278,17 @@ async fn read(
 
 fn page_of(
     site: &Site,
+    router: &Router,
     overview: &Overview,
     shown: &Shown<'_>,
     read: &ModelRead,
-    range: Range,
-    num_days: u32,
-    reported: Option<report::Reported>,
+    asked: Asked,
 ) -> ModelPage {
+    let Asked {
+        range,
+        num_days,
+        reported,
+    } = asked;
     let model = shown.model;
     let name = text::name(shown.name());
     let own_url = url(shown.id);
@@ -305,8 +347,10 @@ fn page_of(
         first_seen: model.first_seen_at.map(When::day),
         last_seen: model.last_seen_at.map(When::minute),
         facts: specifications::facts(shown),
-        deployments: specifications::deployments(model),
+        deployments: specifications::deployments(model, |host| limits(router, host)),
         changes: read.changes.iter().map(Change::of).collect(),
+        is_cut: read.changes.len() == MAX_CHANGES,
+        feed: format!("/feed.xml?model={}", text::url_path(shown.id)),
         errors: WINDOWS
             .iter()
             .map(|&window| error_line(window, &overview.errors(model, window)))

@@ -18,7 +18,7 @@ use router::{ModelKind, Sort, UseCase};
 use super::json_ld;
 use super::overview::{Overview, USUAL_WINDOW, WINDOWS};
 use super::page::{Nav, Page, html};
-use super::row::{ErrorText, Row, runs_here, was_hosted};
+use super::row::{Author, ErrorText, Row, runs_here, was_hosted};
 use super::site::Site;
 use super::text;
 use crate::error::ApiError;
@@ -28,7 +28,7 @@ use crate::routes::AppState;
 pub(crate) use compare::show as compare;
 
 /// Models on a page of the list.
-const PAGE_LEN: usize = 50;
+pub(super) const PAGE_LEN: usize = 50;
 /// Days of the availability tab.
 const NUM_DAYS: u32 = 30;
 /// Characters that a search may have.
@@ -45,6 +45,9 @@ struct Models {
     statuses: Vec<Choice>,
     sorts: Vec<Choice>,
     hosts: Vec<Choice>,
+    author: Option<Author>,
+    /// Where nothing is found among what is free, but something among the rest: how much, and where.
+    everywhere: Option<(usize, String)>,
     num_found: usize,
     num_all: usize,
     windows: Vec<&'static str>,
@@ -54,10 +57,35 @@ struct Models {
 }
 
 /// A model of the list, with what the tab shows of it.
-struct Listed {
-    row: Row,
-    errors: Vec<ErrorText>,
-    days: Vec<DayCell>,
+pub(super) struct Listed {
+    pub(super) row: Row,
+    pub(super) errors: Vec<ErrorText>,
+    pub(super) days: Vec<DayCell>,
+}
+
+impl Listed {
+    pub(super) fn of(overview: &Overview, shown: &Shown<'_>) -> Self {
+        Self {
+            row: Row::of(overview, shown),
+            errors: Vec::new(),
+            days: Vec::new(),
+        }
+    }
+
+    pub(super) fn with_errors(self, overview: &Overview, shown: &Shown<'_>) -> Self {
+        Self {
+            errors: Row::errors(overview, shown.model, &WINDOWS),
+            ..self
+        }
+    }
+
+    pub(super) fn with_days(self, overview: &Overview, shown: &Shown<'_>) -> Self {
+        let days = overview.availability(shown.model, NUM_DAYS).days;
+        Self {
+            days: days.iter().map(DayCell::of).collect(),
+            ..self
+        }
+    }
 }
 
 /// A day in a small calendar.
@@ -91,10 +119,10 @@ impl DayCell {
 
 /// The columns of the availability tab.
 #[derive(Default)]
-struct Dates {
+pub(super) struct Dates {
     /// Months, and how many columns each has.
-    months: Vec<(String, usize)>,
-    days: Vec<u8>,
+    pub(super) months: Vec<(String, usize)>,
+    pub(super) days: Vec<u8>,
 }
 
 /// One of several to choose from.
@@ -171,6 +199,25 @@ impl Status {
         }
     }
 
+    fn is_free(&self) -> bool {
+        *self == Self::Free
+    }
+
+    /// What the list is of.
+    fn lead(&self) -> &'static str {
+        match self {
+            Self::Free => {
+                "Every model that some host gives away right now, with what this server measured of it."
+            }
+            Self::Gone => {
+                "Models that hosts gave away once and do not any more, with what this server measured \
+                 of them."
+            }
+            Self::Here => "Models that run on this machine, or on another one of its owner's.",
+            Self::All => "Every model that is free, was free, or runs here.",
+        }
+    }
+
     fn includes(self, shown: &Shown<'_>) -> bool {
         let model = shown.model;
         match self {
@@ -226,12 +273,14 @@ impl Order {
 }
 
 /// What is asked for.
+#[derive(Clone)]
 struct Filter {
     search: String,
     use_cases: Vec<UseCase>,
     status: Status,
     order: Order,
     host: Option<String>,
+    author: Option<String>,
     page: usize,
 }
 
@@ -253,8 +302,17 @@ impl Filter {
             status: status.unwrap_or(Status::Free),
             order: order.unwrap_or(Order::Api(Sort::LeastIssues)),
             host: find("host").map(str::to_owned),
+            author: find("author").map(str::to_owned),
             page: page.filter(|&page: &usize| page > 0).unwrap_or(1),
         }
+    }
+
+    /// Whether it leaves anything out that the plain list has.
+    fn is_narrow(&self) -> bool {
+        !self.search.is_empty()
+            || !self.use_cases.is_empty()
+            || self.host.is_some()
+            || self.author.is_some()
     }
 
     /// The query string with this tab and page.
@@ -278,6 +336,9 @@ impl Filter {
         if let Some(host) = &self.host {
             query.append_pair("host", host);
         }
+        if let Some(author) = &self.author {
+            query.append_pair("author", author);
+        }
         if page > 1 {
             query.append_pair("page", &page.to_string());
         }
@@ -291,7 +352,9 @@ impl Filter {
         let mut shown = shown(&overview.catalog);
         shown.retain(|one| {
             let mut hosts = one.model.active().map(|one| one.key.provider.as_str());
+            let author = self.author.as_deref();
             self.status.includes(one)
+                && author.is_none_or(|author| one.model.author == author)
                 && is_for(one, &self.use_cases)
                 && self
                     .host
@@ -368,7 +431,15 @@ pub(crate) async fn show(
     let count = found.len().div_ceil(PAGE_LEN).max(1);
     let number = filter.page.min(count);
     let on_page = found.iter().skip((number - 1) * PAGE_LEN).take(PAGE_LEN);
-    let rows: Vec<Listed> = on_page.map(|one| listed(&overview, one, tab)).collect();
+    let rows = on_page.map(|one| {
+        let listed = Listed::of(&overview, one);
+        match tab {
+            Tab::List => listed,
+            Tab::Health => listed.with_errors(&overview, one),
+            Tab::Availability => listed.with_days(&overview, one),
+        }
+    });
+    let rows: Vec<Listed> = rows.collect();
     let num_all = shown(&overview.catalog).len();
     let num_free = overview.num_free();
     let title = match tab {
@@ -426,6 +497,11 @@ pub(crate) async fn show(
         ),
         sorts: choices(Order::all(), filter.order, Order::as_str, Order::title),
         hosts: hosts(&overview, filter.host.as_deref()),
+        author: filter.author.as_deref().map(|id| overview.author(id)),
+        everywhere: match found.is_empty() {
+            true => elsewhere(&overview, &filter),
+            false => None,
+        },
         num_found: found.len(),
         num_all,
         windows: WINDOWS.iter().map(|window| window.as_str()).collect(),
@@ -450,19 +526,17 @@ pub(crate) async fn to_list() -> Response {
     Redirect::permanent("/models").into_response()
 }
 
-fn listed(overview: &Overview, shown: &Shown<'_>, tab: Tab) -> Listed {
-    let days = match tab.is_availability() {
-        true => overview.availability(shown.model, NUM_DAYS).days,
-        false => Vec::new(),
-    };
-    Listed {
-        row: Row::of(overview, shown),
-        errors: match tab.is_health() {
-            true => Row::errors(overview, shown.model, &WINDOWS),
-            false => Vec::new(),
-        },
-        days: days.iter().map(DayCell::of).collect(),
+/// How much the same search finds among all models, and where it is shown.
+fn elsewhere(overview: &Overview, filter: &Filter) -> Option<(usize, String)> {
+    if filter.status == Status::All {
+        return None;
     }
+    let all = Filter {
+        status: Status::All,
+        ..filter.clone()
+    };
+    let count = all.choose(overview).len();
+    (count > 0).then(|| (count, all.url(Tab::List, 1)))
 }
 
 fn choices<T: Copy + PartialEq>(
@@ -508,7 +582,8 @@ fn hosts(overview: &Overview, chosen: Option<&str>) -> Vec<Choice> {
         .collect()
 }
 
-fn dates(overview: &Overview) -> Dates {
+/// The columns of the last days.
+pub(super) fn dates(overview: &Overview) -> Dates {
     let mut dates = Dates::default();
     for day in overview.dates(NUM_DAYS) {
         let date = text::date(day);

@@ -31,8 +31,6 @@ const MAX_PICTURES: usize = 128;
 const MAX_DRAWN: usize = 2;
 /// The days that a picture tells of.
 const DAYS: u32 = 30;
-/// Longest part of a name that an error repeats.
-const MAX_NAME_CHARS: usize = 200;
 
 /// The pictures that were drawn lately, by model; that of the whole site has none.
 pub(crate) struct Pictures {
@@ -114,12 +112,7 @@ pub(crate) async fn of_model(
     let name = name.strip_suffix(".png").unwrap_or(&name);
     let overview = app.overviews.newest(&app).await?;
     let catalog = Arc::clone(&overview.catalog);
-    let model = catalog
-        .find(name)
-        .ok_or_else(|| RouterError::ModelNotFound {
-            similar: catalog.near(name),
-            model: name.chars().take(MAX_NAME_CHARS).collect(),
-        })?;
+    let model = catalog.require(name)?;
     let card = card(&overview, model);
     app.pictures.get(Some(model.id.0.clone()), card).await
 }

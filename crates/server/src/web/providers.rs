@@ -9,10 +9,10 @@ use axum::response::Response;
 use router::flr::Shown;
 
 use super::json_ld;
-use super::models::{by_errors, shown as all_shown};
+use super::models::{Dates, Listed, PAGE_LEN, by_errors, dates, shown as all_shown};
 use super::overview::{Overview, WINDOWS};
 use super::page::{Nav, Page, html};
-use super::row::{Author, ErrorText, Row};
+use super::row::Author;
 use super::site::Site;
 use super::text;
 use crate::error::ApiError;
@@ -46,7 +46,10 @@ struct AuthorPage {
     num_free: usize,
     num_gone: usize,
     windows: Vec<&'static str>,
-    rows: Vec<(Row, Vec<ErrorText>)>,
+    rows: Vec<Listed>,
+    dates: Dates,
+    /// Where all of them are, if they are too many for this page.
+    all_url: Option<String>,
     others: Vec<Author>,
 }
 
@@ -124,15 +127,15 @@ pub(crate) async fn show(
     );
     let others = all.keys().filter(|other| *other != id);
     let others = others.map(|other| overview.author(other)).take(NUM_OTHERS);
-    let rows = models.iter().map(|one| {
-        let errors = Row::errors(&overview, one.model, &WINDOWS);
-        (Row::of(&overview, one), errors)
+    let rows = models.iter().take(PAGE_LEN).map(|one| {
+        let listed = Listed::of(&overview, one);
+        listed.with_errors(&overview, one).with_days(&overview, one)
     });
     let rows: Vec<_> = rows.collect();
     let mut page = site.page(Nav::Providers, author.url.clone(), title, description);
     let listed = rows
         .iter()
-        .map(|(row, _)| (row.name.as_str(), row.url.as_str()));
+        .map(|one| (one.row.name.as_str(), one.row.url.as_str()));
     page.json_ld = vec![
         json_ld::collection(&page, listed),
         json_ld::breadcrumbs(&page, [("Home", "/"), ("Authors", "/providers")]),
@@ -142,6 +145,11 @@ pub(crate) async fn show(
         num_free: free,
         num_gone: models.len() - free,
         windows: WINDOWS.iter().map(|window| window.as_str()).collect(),
+        dates: dates(&overview),
+        all_url: (models.len() > PAGE_LEN).then(|| {
+            let author: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+            format!("/models?author={author}&status=all")
+        }),
         rows,
         others: others.collect(),
         author,

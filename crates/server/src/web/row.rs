@@ -27,6 +27,7 @@ pub(crate) struct Badge {
 /// A model in a line.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
+    /// The id as it is, which may have letters that must not be shown.
     pub(crate) id: String,
     pub(crate) url: String,
     pub(crate) name: String,
@@ -129,7 +130,8 @@ impl State {
     /// Of what was seen of a model last.
     pub(crate) fn of(model: &Model, seen: Option<Verdict>) -> Self {
         let (class, text) = match seen.map(|seen| (seen.status, seen.is_uncontradicted)) {
-            _ if runs_here(model) => ("good", "Runs here"),
+            // A badge says so already.
+            _ if runs_here(model) => ("good", "Callable"),
             Some((HourStatus::Callable, _)) => ("good", "Callable"),
             Some((HourStatus::ListedOnly, true)) => ("listed", "Listed"),
             Some((HourStatus::ListedOnly, false)) => ("bad", "Listed, not answering"),
@@ -213,7 +215,7 @@ impl Row {
         let measured = tally.and_then(|tally| tally.first_token_ms());
         let speed = tally.and_then(|tally| tally.tokens_per_second());
         Self {
-            id: text::name(shown.id),
+            id: shown.id.to_owned(),
             url: url(shown.id),
             name: text::name(shown.name()),
             badges: badges(shown, overview.at),

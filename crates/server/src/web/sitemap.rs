@@ -31,7 +31,6 @@ pub(crate) async fn show(
     let document = Document {
         kind: "application/xml; charset=utf-8",
         body: sitemap(&app.router.catalog(), &site.url),
-        modified: None,
         cache: "public, max-age=3600",
     };
     respond(document, &headers)
@@ -45,7 +44,6 @@ pub(crate) async fn robots(site: Site, headers: HeaderMap) -> Response {
              Sitemap: {}/sitemap.xml\n",
             site.url
         ),
-        modified: None,
         cache: "public, max-age=3600",
     };
     respond(document, &headers)

@@ -174,17 +174,13 @@ async fn whoever_has_the_newest_feed_is_told_so() {
     let server = started().await;
     for path in ["/feed.xml", "/feed.json"] {
         let first = server.get(path).await;
-        let modified = first.header("last-modified").unwrap();
-        assert_eq!(modified, "Sat, 22 Nov 2025 17:00:00 GMT");
+        // What is told of old news may change, so no date says how new the feed is.
+        assert!(first.header("last-modified").is_none());
         assert!(first.header("cache-control").unwrap().contains("max-age"));
         let tag = first.header("etag").unwrap();
-        for asked in [
-            format!("if-none-match: {tag}\r\n"),
-            format!("if-modified-since: {modified}\r\n"),
-        ] {
-            let again = server.send("GET", path, &asked, "").await;
-            assert_eq!((again.status, again.body.as_str()), (304, ""));
-        }
+        let asked = format!("if-none-match: {tag}\r\n");
+        let again = server.send("GET", path, &asked, "").await;
+        assert_eq!((again.status, again.body.as_str()), (304, ""));
         let asked = "if-none-match: \"other\"\r\n";
         assert_eq!(server.send("GET", path, asked, "").await.status, 200);
     }

@@ -74,7 +74,8 @@ const REPLACE_SETTINGS: &str = concat!(
 );
 
 const RELABEL: &str = concat!(
-    "UPDATE api_keys SET name = $2, expires_at = $3 WHERE id = $1 RETURNING ",
+    "UPDATE api_keys SET name = coalesce($2, name),
+     expires_at = CASE WHEN $3 THEN $4 ELSE expires_at END WHERE id = $1 RETURNING ",
     columns!()
 );
 
@@ -218,13 +219,16 @@ pub(super) async fn replace_settings(
 pub(super) async fn relabel(
     client: Client,
     id: &KeyId,
-    name: &str,
-    expires_at: Option<Timestamp>,
+    name: Option<&str>,
+    expires_at: Option<Option<Timestamp>>,
 ) -> Result<KeyRecord, Failure> {
     let statement = client.prepare_cached(RELABEL).await?;
-    let expires_at = expires_at.map(|time| time.0);
+    let end = expires_at.flatten().map(|time| time.0);
     let row = client
-        .query_opt(&statement, &[&Text(&id.0), &Text(name), &expires_at])
+        .query_opt(
+            &statement,
+            &[&Text(&id.0), &name.map(Text), &expires_at.is_some(), &end],
+        )
         .await?;
     record(&row.ok_or(StoreError::NotFound)?)
 }

@@ -135,7 +135,9 @@ fn list_sql(query: &RequestQuery) -> String {
     match &query.outcome {
         None => {}
         Some(RequestOutcome::Ok) => conditions.push("outcome = 'ok'".to_owned()),
-        Some(RequestOutcome::NotOk) => conditions.push("outcome <> 'ok'".to_owned()),
+        Some(RequestOutcome::Failed) => {
+            conditions.push("outcome <> 'ok' AND outcome <> 'canceled'".to_owned());
+        }
         Some(RequestOutcome::Is(word)) => {
             // By the index of those that did not end well.
             if word != "ok" {

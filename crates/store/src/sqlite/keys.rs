@@ -64,7 +64,8 @@ const REPLACE_SETTINGS: &str = concat!(
 );
 
 const RELABEL: &str = concat!(
-    "UPDATE api_keys SET name = ?2, expires_at = ?3 WHERE id = ?1 RETURNING ",
+    "UPDATE api_keys SET name = coalesce(?2, name),
+     expires_at = CASE WHEN ?3 THEN ?4 ELSE expires_at END WHERE id = ?1 RETURNING ",
     columns!()
 );
 
@@ -204,13 +205,14 @@ pub(super) fn replace_settings(
 pub(super) fn relabel(
     connection: &mut Connection,
     id: &KeyId,
-    name: &str,
-    expires_at: Option<Timestamp>,
+    name: Option<&str>,
+    expires_at: Option<Option<Timestamp>>,
 ) -> Result<KeyRecord, StoreError> {
+    let end = expires_at.flatten().map(|time| time.0);
     durably(connection, |connection| {
         let mut statement = connection.prepare_cached(RELABEL)?;
         statement
-            .query_one(params![id.0, name, expires_at.map(|time| time.0)], record)
+            .query_one(params![id.0, name, expires_at.is_some(), end], record)
             .optional()?
             .ok_or(StoreError::NotFound)
     })

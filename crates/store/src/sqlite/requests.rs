@@ -102,9 +102,9 @@ fn list_sql(query: &RequestQuery) -> String {
         query.after.as_ref().map(|_| "(started_at, id) < (?, ?)"),
         query.outcome.as_ref().map(|outcome| match outcome {
             RequestOutcome::Ok => "outcome = 'ok'",
-            RequestOutcome::NotOk => "outcome <> 'ok'",
+            // The first part is that of the index of those that did not end well.
+            RequestOutcome::Failed => "outcome <> 'ok' AND outcome <> 'canceled'",
             RequestOutcome::Is(_) if is_ok(outcome) => "outcome = ?",
-            // By the index of those that did not end well.
             RequestOutcome::Is(_) => "outcome <> 'ok' AND outcome = ?",
         }),
     ]
@@ -131,7 +131,7 @@ fn list_sql(query: &RequestQuery) -> String {
 fn is_ok(outcome: &RequestOutcome) -> bool {
     match outcome {
         RequestOutcome::Ok => true,
-        RequestOutcome::NotOk => false,
+        RequestOutcome::Failed => false,
         RequestOutcome::Is(word) => word == "ok",
     }
 }
@@ -223,7 +223,7 @@ pub(super) fn queries() -> Vec<String> {
             outcome: match bits >> 2 {
                 0 => None,
                 1 => Some(RequestOutcome::Ok),
-                2 => Some(RequestOutcome::NotOk),
+                2 => Some(RequestOutcome::Failed),
                 _ => Some(RequestOutcome::Is(String::new())),
             },
             limit: 1,

@@ -226,13 +226,28 @@ async fn a_key_is_given_another_name_and_another_end_and_nothing_else_changes() 
                 expires_at: end,
                 ..unused(&key)
             };
-            let told = store.relabel_key(&key.id, "after", end).await.unwrap();
-            assert_eq!(told, changed, "{name}");
+            let told = store.relabel_key(&key.id, Some("after"), Some(end)).await;
+            assert_eq!(told.unwrap(), changed, "{name}");
             let keys = store.keys().await.unwrap();
             assert_eq!(keys, [changed, unused(&other)], "{name}");
         }
+        let end = Some(Timestamp(80));
+        store.relabel_key(&key.id, None, Some(end)).await.unwrap();
+        store
+            .relabel_key(&key.id, Some("last"), None)
+            .await
+            .unwrap();
+        let told = store.relabel_key(&key.id, None, None).await.unwrap();
+        assert_eq!(
+            (told.name.as_str(), told.expires_at),
+            ("last", end),
+            "{name}"
+        );
         let unknown = KeyId::random().unwrap();
-        let error = store.relabel_key(&unknown, "x", None).await.unwrap_err();
+        let error = store
+            .relabel_key(&unknown, Some("x"), None)
+            .await
+            .unwrap_err();
         assert!(matches!(error, StoreError::NotFound), "{name}: {error:?}");
     }
 }

@@ -86,7 +86,9 @@ impl Model {
             let is_ended_so = match &query.outcome {
                 None => true,
                 Some(RequestOutcome::Ok) => request.outcome == "ok",
-                Some(RequestOutcome::NotOk) => request.outcome != "ok",
+                Some(RequestOutcome::Failed) => {
+                    request.outcome != "ok" && request.outcome != "canceled"
+                }
                 Some(RequestOutcome::Is(word)) => request.outcome == *word,
             };
             is_of_key && is_after && is_ended_so

@@ -86,13 +86,18 @@ prop_compose! {
 }
 
 fn outcome() -> impl Strategy<Value = String> {
-    prop_oneof![Just("ok".to_owned()), Just("timeout".to_owned()), text()]
+    prop_oneof![
+        Just("ok".to_owned()),
+        Just("canceled".to_owned()),
+        Just("timeout".to_owned()),
+        text(),
+    ]
 }
 
 fn wanted_outcome() -> impl Strategy<Value = RequestOutcome> {
     prop_oneof![
         Just(RequestOutcome::Ok),
-        Just(RequestOutcome::NotOk),
+        Just(RequestOutcome::Failed),
         outcome().prop_map(RequestOutcome::Is),
     ]
 }

@@ -161,3 +161,19 @@ fn no_more_is_told_than_readers_want_and_ids_are_told_apart() {
     assert_eq!(ids.len(), MAX_ENTRIES);
     assert!(entries.is_sorted_by_key(|entry| -entry.at.0));
 }
+
+#[test]
+fn values_read_as_people_write_them() {
+    for (json, words) in [
+        ("131072", "131,072"),
+        ("\"fp4\"", "fp4"),
+        ("[\"tools\",\"seed\"]", "tools, seed"),
+        ("true", "yes"),
+        ("null", ""),
+        ("not json", "not json"),
+    ] {
+        assert_eq!(value(json), words);
+    }
+    let long = value(&format!("\"{}\"", "x".repeat(100)));
+    assert_eq!(long.chars().count(), MAX_VALUE_CHARS + 1);
+}

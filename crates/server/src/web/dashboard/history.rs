@@ -255,13 +255,13 @@ fn option(value: &str, label: &str, chosen: Option<&str>) -> Choice {
     }
 }
 
-/// How requests may have ended, with those kinds of failure alone that a request as a whole has.
+/// How requests may have ended: with an answer, without one, or how exactly.
 fn outcomes(chosen: Option<&str>) -> Vec<Choice> {
     let kinds = FailureKind::ALL.iter().map(|kind| kind.as_str());
     let kinds = kinds.map(|word| option(word, &word.replace('_', " "), chosen));
     let mut all = vec![
         option("ok", "answered", chosen),
-        option("failed", "not answered", chosen),
+        option("failed", "failed", chosen),
     ];
     all.extend(kinds);
     all

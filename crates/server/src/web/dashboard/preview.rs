@@ -23,8 +23,12 @@ const QUESTION: &[u8] =
 pub(super) struct Preview {
     /// Whom `auto` would ask, in this order.
     pub(super) asked: Vec<Asked>,
+    /// All of them.
+    pub(super) num_asked: usize,
     /// Whom not, and why.
     pub(super) left_out: Vec<(String, String)>,
+    /// All of them.
+    pub(super) num_left_out: usize,
     /// Why nobody would be asked.
     pub(super) problem: Option<String>,
     /// The first models of lists.
@@ -64,9 +68,9 @@ impl Preview {
             ..key.clone()
         });
         let request = ChatRequest::from_json(QUESTION.into())?;
-        let (asked, left_out, problem) = match app.router.explain(&caller, &Arc::new(request)) {
-            Ok(told) => (asked(&told), left_out(&told), None),
-            Err(error) => (Vec::new(), Vec::new(), Some(error.to_string())),
+        let (told, problem) = match app.router.explain(&caller, &Arc::new(request)) {
+            Ok(told) => (told, None),
+            Err(error) => (Value::Null, Some(error.to_string())),
         };
         let params = list_params(|_| None, wish);
         let of = CasesOf {
@@ -91,8 +95,10 @@ impl Preview {
             }
         });
         Ok(Self {
-            asked,
-            left_out,
+            asked: asked(&told),
+            num_asked: count(&told["order"]),
+            left_out: left_out(&told),
+            num_left_out: count(&told["excluded"]),
             problem,
             listed: listed.collect(),
             num_listed: all.len(),
@@ -106,6 +112,10 @@ fn word(json: &Value) -> String {
 
 fn rows(json: &Value) -> impl Iterator<Item = &Value> {
     json.as_array().into_iter().flatten().take(MAX_ROWS)
+}
+
+fn count(json: &Value) -> usize {
+    json.as_array().map_or(0, Vec::len)
 }
 
 fn asked(told: &Value) -> Vec<Asked> {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use crate::web::text::is_disturbing;
+use crate::web::xml::escaped;
 
 /// Characters of a description that are shown.
 const MAX_CHARS: usize = 6_000;
@@ -44,7 +45,7 @@ fn write_event(html: &mut String, open: &mut Vec<&'static str>, event: Event<'_>
                 (_, "") => {}
                 (Tag::Link { dest_url, .. }, _) => {
                     html.push_str("<a rel=\"nofollow noopener ugc\" href=\"");
-                    escape(html, dest_url);
+                    html.push_str(&escaped(dest_url));
                     html.push_str("\">");
                 }
                 _ => {
@@ -61,10 +62,12 @@ fn write_event(html: &mut String, open: &mut Vec<&'static str>, event: Event<'_>
         }
         Event::Code(code) => {
             html.push_str("<code>");
-            escape(html, &code);
+            html.push_str(&escaped(&code));
             html.push_str("</code>");
         }
-        Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => escape(html, &text),
+        Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => {
+            html.push_str(&escaped(&text));
+        }
         Event::SoftBreak | Event::HardBreak => html.push('\n'),
         _ => {}
     }
@@ -95,19 +98,6 @@ fn is_web(url: &str) -> bool {
 fn close(html: &mut String, name: &str) {
     if !name.is_empty() {
         let _ = write!(html, "</{name}>");
-    }
-}
-
-fn escape(html: &mut String, text: &str) {
-    for letter in text.chars() {
-        match letter {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            letter => html.push(letter),
-        }
     }
 }
 

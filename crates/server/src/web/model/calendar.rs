@@ -134,11 +134,17 @@ fn months(days: &[Day]) -> Vec<(String, usize)> {
 }
 
 /// For each state the cells that are in it, as one path: a column is a day, a row an hour, and hours
-/// that follow each other are one piece.
+/// that follow each other are one piece. The worse a state, the narrower it is drawn, for those who
+/// cannot tell its colour.
 fn paths(days: &[Day]) -> Vec<(&'static str, String)> {
     use std::fmt::Write;
-    let states = [('c', "c"), ('l', "l"), ('n', "n"), ('u', "u")];
-    let path = |letter_of: char| {
+    let states = [
+        ('c', "c", "", "1"),
+        ('l', "l", ".17", ".66"),
+        ('n', "n", ".34", ".32"),
+        ('u', "u", "", "1"),
+    ];
+    let path = |letter_of: char, inset: &str, width: &str| {
         let mut path = String::new();
         for (x, day) in days.iter().enumerate() {
             let letters: Vec<char> = day.hours.iter().map(|hour| letter(*hour)).collect();
@@ -146,14 +152,14 @@ fn paths(days: &[Day]) -> Vec<(&'static str, String)> {
             for run in letters.chunk_by(|a, b| a == b) {
                 if run.first() == Some(&letter_of) {
                     // Writing to a String cannot fail.
-                    let _ = write!(path, "M{x} {y}h1v{}h-1z", run.len());
+                    let _ = write!(path, "M{x}{inset} {y}h{width}v{}h-{width}z", run.len());
                 }
                 y += run.len();
             }
         }
         path
     };
-    let all = states.map(|(letter, class)| (class, path(letter)));
+    let all = states.map(|(letter, class, inset, width)| (class, path(letter, inset, width)));
     all.into_iter()
         .filter(|(_, path)| !path.is_empty())
         .collect()
@@ -183,6 +189,9 @@ mod tests {
             made[0].1,
             "M0 0h1v2h-1zM0 5h1v1h-1zM2 0h1v2h-1zM2 5h1v1h-1z"
         );
-        assert_eq!(made[1], ("n", "M0 2h1v1h-1zM2 2h1v1h-1z".to_owned()));
+        assert_eq!(
+            made[1],
+            ("n", "M0.34 2h.32v1h-.32zM2.34 2h.32v1h-.32z".to_owned())
+        );
     }
 }

@@ -155,12 +155,18 @@ pub(super) struct DeploymentLine {
     pub(super) context: String,
     pub(super) max_output: String,
     pub(super) quantization: String,
+    /// What an account there may ask for.
+    pub(super) limits: Vec<String>,
     /// What the host last said of itself.
     pub(super) said: String,
     pub(super) said_at: Option<When>,
 }
 
-pub(super) fn deployments(model: &Model) -> Vec<DeploymentLine> {
+/// The deployments of a model; `limits` are those of an account at a host.
+pub(super) fn deployments(
+    model: &Model,
+    limits: impl Fn(&str) -> Vec<String>,
+) -> Vec<DeploymentLine> {
     let mut lines: Vec<_> = model.deployments.iter().collect();
     // Those that can be asked come first.
     lines.sort_by_key(|one| (!one.is_active(), one.tier != Tier::Hosted));
@@ -190,6 +196,7 @@ pub(super) fn deployments(model: &Model) -> Vec<DeploymentLine> {
                 Some(text) if !text.is_empty() => text::name(text),
                 _ => text::UNKNOWN.to_owned(),
             },
+            limits: limits(&one.key.provider),
             said,
             said_at,
         }
