@@ -71,6 +71,26 @@ pub(crate) struct ErrorText {
     /// `good`, `warn`, `bad`, or nothing where the interval leaves it open.
     pub(crate) class: &'static str,
     pub(crate) is_reported: bool,
+    pub(crate) bar: Option<Bar>,
+}
+
+/// An error rate as a drawing on a line from 0 to 100 %: the share, and where the true rate lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bar {
+    pub(crate) share: String,
+    pub(crate) low: String,
+    pub(crate) width: String,
+}
+
+impl Bar {
+    fn of(rate: &Rate) -> Self {
+        let place = |share: f64| format!("{:.1}", share * 100.0);
+        Self {
+            share: place(rate.share()),
+            low: place(rate.interval.low),
+            width: place(rate.interval.high - rate.interval.low),
+        }
+    }
 }
 
 impl ErrorText {
@@ -87,6 +107,7 @@ impl ErrorText {
             num_cases: rate.num_cases,
             class: class(rate),
             is_reported: known.attribution == Attribution::Reports,
+            bar: Some(Bar::of(rate)),
         }
     }
 
