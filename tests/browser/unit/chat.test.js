@@ -10,7 +10,8 @@ globalThis.document = document;
 const web = "../../../crates/server/src/web/static";
 const { addMessage, changeMessage, merged, newConversation, openCalls, pathTo, select, shownPath, titleOf } = await import(`${web}/chat-tree.js`);
 const { BadSetting, readSchema, readTools, requestBody } = await import(`${web}/chat-request.js`);
-const { AnswerError, EventReader, emptyAnswer, takeChunk } = await import(`${web}/chat-stream.js`);
+const { AnswerError, EventReader, MAX_CALLS, MAX_CALL_BYTES, ask, emptyAnswer, takeChunk } = await import(`${web}/chat-stream.js`);
+const { openStore } = await import(`${web}/chat-store.js`);
 const { jsonFault } = await import(`${web}/json-fault.js`);
 const { explain } = await import(`${web}/chat-errors.js`);
 const { duration, readAttempts, tokensPerSecond } = await import(`${web}/chat-trail.js`);
@@ -179,6 +180,7 @@ test("a stream is the same answer wherever it is cut", () => {
       content: "ä🙂",
       reasoning: "hm!",
       toolCalls: [{ id: "a", name: "f", arguments: '{"x":1}' }, { id: "b", name: "g", arguments: "{}" }],
+      numCallBytes: 9,
       finish: "tool_calls",
       usage: { completion_tokens: 7 },
     });
@@ -188,11 +190,60 @@ test("a stream is the same answer wherever it is cut", () => {
 test("errors within a stream, and what no answer may look like", () => {
   const answer = emptyAnswer();
   assert.throws(() => takeChunk(answer, '{"error": {"message": "no", "code": "timeout"}}'), (error) => error instanceof AnswerError && error.kind === "stream" && error.code === "timeout");
-  for (const odd of ["null", "[]", "1", '{"choices": null}', '{"choices": [null]}', '{"choices": [{"delta": null}]}', '{"choices": [{"delta": {"tool_calls": [null, {"index": -1}, {"index": 1e9}], "content": [{}]}}]}']) {
+  for (const odd of ["null", "[]", "1", '{"choices": null}', '{"choices": [null]}', '{"choices": [{"delta": null}]}', '{"choices": [{"delta": {"tool_calls": [null, {"index": -1}, {"index": 0.5}, {"id": 7, "function": 1}], "content": [{}]}}]}']) {
     takeChunk(answer, odd);
   }
   assert.ok(answer.toolCalls.length <= 2 && answer.content === "");
   assert.throws(() => new EventReader().push("x".repeat(5_000_000)), AnswerError);
+});
+
+test("the calls of an answer have limits, which are told", () => {
+  const call = (index, words, more = {}) => JSON.stringify(chunk({ tool_calls: [{ index, id: `c${index}`, function: { name: "f", arguments: words }, ...more }] }));
+  const refuses = (answer, data, kind) => assert.throws(() => takeChunk(answer, data), (error) => error instanceof AnswerError && error.kind === kind);
+  const many = emptyAnswer();
+  for (let index = 0; index < MAX_CALLS; index += 1) takeChunk(many, call(index, "{}"));
+  assert.equal(many.toolCalls.length, MAX_CALLS);
+  refuses(many, call(MAX_CALLS, "{}"), "too-many-calls");
+  refuses(many, call(1e9, "{}"), "too-many-calls");
+  assert.equal(many.toolCalls.length, MAX_CALLS);
+  // Bytes, not characters, of all calls together; ids and names that are repeated do not count.
+  const long = emptyAnswer();
+  for (let piece = 0; piece < 16; piece += 1) takeChunk(long, call(piece % 2, "ä".repeat(MAX_CALL_BYTES / 32)));
+  assert.equal(long.numCallBytes, MAX_CALL_BYTES);
+  refuses(long, call(0, "x"), "calls-too-long");
+  assert.equal(long.toolCalls[0].arguments.length + long.toolCalls[1].arguments.length, MAX_CALL_BYTES / 2);
+  refuses(emptyAnswer(), call(0, "", { id: "i".repeat(5000) }), "calls-too-long");
+  for (const kind of ["too-many-calls", "calls-too-long"]) {
+    const words = explain({ kind, message: kind });
+    assert.equal(words.action, "retry");
+    assert.match(words.advice, /more than 128 functions|longer than 1 MiB/);
+  }
+});
+
+test("an answer without a stream has the same limits", async () => {
+  const before = globalThis.fetch;
+  const calls = Array.from({ length: MAX_CALLS + 1 }, (_, index) => ({ id: `c${index}`, function: { name: "f", arguments: "{}" } }));
+  globalThis.fetch = async () => Response.json({ choices: [{ message: { tool_calls: calls } }] });
+  try {
+    await assert.rejects(ask({}, {}), (error) => error.kind === "too-many-calls");
+  } finally {
+    globalThis.fetch = before;
+  }
+});
+
+test("what was deleted comes back only if somebody wants it back", async () => {
+  // Without IndexedDB, as here, conversations last as long as the page.
+  const store = await openStore();
+  assert.equal(store.isLasting, false);
+  const conversation = talk("one", "two");
+  await store.save(conversation);
+  await store.remove("c");
+  await assert.rejects(store.save(conversation), (error) => error.kind === "removed");
+  assert.equal(await store.get("c"), null);
+  assert.deepEqual(await store.heads(), []);
+  await store.restore(conversation);
+  await store.save(conversation);
+  assert.equal((await store.heads()).length, 1);
 });
 
 test("attempts, times and rates", () => {
