@@ -11,6 +11,7 @@ const web = "../../../crates/server/src/web/static";
 const { addMessage, changeMessage, merged, newConversation, openCalls, pathTo, select, shownPath, titleOf } = await import(`${web}/chat-tree.js`);
 const { BadSetting, readSchema, readTools, requestBody } = await import(`${web}/chat-request.js`);
 const { AnswerError, EventReader, MAX_CALLS, MAX_CALL_BYTES, ask, emptyAnswer, takeChunk } = await import(`${web}/chat-stream.js`);
+const { draftOf, forgetDraft, forgetDraftsOf, keepDraft, onDraft } = await import(`${web}/chat-draft.js`);
 const { openStore } = await import(`${web}/chat-store.js`);
 const { jsonFault } = await import(`${web}/json-fault.js`);
 const { explain } = await import(`${web}/chat-errors.js`);
@@ -193,7 +194,7 @@ test("errors within a stream, and what no answer may look like", () => {
   for (const odd of ["null", "[]", "1", '{"choices": null}', '{"choices": [null]}', '{"choices": [{"delta": null}]}', '{"choices": [{"delta": {"tool_calls": [null, {"index": -1}, {"index": 0.5}, {"id": 7, "function": 1}], "content": [{}]}}]}']) {
     takeChunk(answer, odd);
   }
-  assert.ok(answer.toolCalls.length <= 2 && answer.content === "");
+  assert.ok(answer.toolCalls.length <= 4 && answer.content === "");
   assert.throws(() => new EventReader().push("x".repeat(5_000_000)), AnswerError);
 });
 
@@ -244,6 +245,69 @@ test("what was deleted comes back only if somebody wants it back", async () => {
   await store.restore(conversation);
   await store.save(conversation);
   assert.equal((await store.heads()).length, 1);
+});
+
+/** Storage as browsers have it: what it holds are its properties. `isFull` makes it refuse. */
+class FakeStorage {
+  getItem(name) {
+    return Object.hasOwn(this, name) ? this[name] : null;
+  }
+
+  setItem(name, text) {
+    if (FakeStorage.isFull) throw new DOMException("full", "QuotaExceededError");
+    this[name] = text;
+  }
+
+  removeItem(name) {
+    delete this[name];
+  }
+}
+
+test("a draft that cannot be kept stays on the page, and that is told", () => {
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, value: new FakeStorage() });
+  const told = [];
+  onDraft((reason) => told.push(reason));
+  keepDraft("a", "short");
+  assert.deepEqual([draftOf("a"), draftOf("b"), draftOf(null), told.at(-1)], ["short", "", "", null]);
+  keepDraft("a", "x".repeat(200_000));
+  assert.equal(draftOf("a").length, 200_000);
+  assert.match(told.at(-1), /too long/);
+  keepDraft("a", "short again");
+  assert.deepEqual([draftOf("a"), localStorage.getItem("freeway.chat.draft.a"), told.at(-1)], ["short again", "short again", null]);
+  FakeStorage.isFull = true;
+  keepDraft("a", "more");
+  keepDraft("b", "other");
+  assert.match(told.at(-1), /no room/);
+  assert.deepEqual([draftOf("a"), draftOf("b")], ["more", "other"]);
+  // What was sent must not come back with the next reload either.
+  forgetDraft("a", "more");
+  assert.deepEqual([draftOf("a"), localStorage.getItem("freeway.chat.draft.a")], ["", null]);
+  FakeStorage.isFull = false;
+  for (let index = 0; index < 300; index += 1) keepDraft(`many${index}`, `text ${index}`);
+  assert.match(told.at(-1), /200 drafts/);
+  for (const index of [0, 150, 299]) assert.equal(draftOf(`many${index}`), `text ${index}`);
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, get: () => { throw new DOMException("no", "SecurityError"); } });
+  keepDraft(null, "private");
+  assert.equal(draftOf(null), "private");
+  keepDraft(null, "");
+  assert.equal(draftOf(null), "");
+});
+
+test("a draft of another tab stays, and those of a deleted conversation come back with it", () => {
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, value: new FakeStorage() });
+  keepDraft(null, "mine");
+  localStorage.setItem("freeway.chat.draft.new", "of another tab");
+  forgetDraft(null, "mine");
+  assert.equal(draftOf(null), "of another tab");
+  const conversation = talk("one", "two");
+  const [first, second] = shownPath(conversation).map(({ message }) => message.id);
+  keepDraft("c", "next");
+  keepDraft(`edit.${first}`, "uno");
+  keepDraft(`result.0.${second}`, "7");
+  keepDraft("edit.elsewhere", "stays");
+  const forgotten = forgetDraftsOf(conversation);
+  assert.deepEqual(new Map(forgotten), new Map([["c", "next"], [`edit.${first}`, "uno"], [`result.0.${second}`, "7"]]));
+  assert.deepEqual(Object.keys(localStorage).sort(), ["freeway.chat.draft.edit.elsewhere", "freeway.chat.draft.new"]);
 });
 
 test("attempts, times and rates", () => {
