@@ -13,7 +13,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import lighthouse, { desktopConfig } from "lighthouse";
 import { FLAGS, artefacts, executable } from "./lib/browser.js";
 import { PAGES } from "./lib/pages.js";
-import { startServer } from "./lib/server.js";
+import { end, startServer } from "./lib/server.js";
 
 const LEAST = 95;
 const CATEGORIES = ["performance", "accessibility", "best-practices", "seo"];
@@ -40,6 +40,8 @@ async function startBrowser() {
     }
     await pause(100);
   }
+  await end(browser);
+  rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
   throw new Error("Chromium did not start");
 }
 
@@ -58,7 +60,10 @@ async function best(url, port, config) {
 }
 
 const server = await startServer({ isSample: true });
-const { port, profile, browser } = await startBrowser();
+const { port, profile, browser } = await startBrowser().catch(async (error) => {
+  await server.stop();
+  throw error;
+});
 const figures = [];
 try {
   for (const { name, path: where } of PAGES.filter((one) => MEASURED.includes(one.name))) {
@@ -82,10 +87,9 @@ try {
     }
   }
 } finally {
-  const ended = new Promise((resolve) => browser.once("exit", resolve));
-  browser.kill();
-  await ended;
-  rmSync(profile, { recursive: true, force: true });
+  await end(browser);
+  // Helpers of Chromium may still write there for a moment.
+  rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
   await server.stop();
 }
 mkdirSync(artefacts, { recursive: true });

@@ -127,3 +127,14 @@ export function overflow(page) {
     return scrollWidth > clientWidth ? `${scrollWidth - clientWidth} px: ${out.join(", ")}` : "";
   });
 }
+
+/** Buttons in view that do something only by a script. */
+export function scriptButtons(page) {
+  return page.locator('button[type="button"]:visible').evaluateAll((all) => all.map((one) => one.outerHTML.slice(0, 120)));
+}
+
+/** What a page looks like before its scripts do anything, or without them. axe is a script itself and needs
+ * a browser that runs some. */
+export function withoutOwnScripts(page) {
+  return page.route("**/static/**/*.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+}

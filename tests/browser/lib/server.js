@@ -20,6 +20,43 @@ export function program() {
   return found;
 }
 
+/** Longest that a server may take until it listens, and a program until it has ended by itself. */
+const START_MS = 60_000;
+const STOP_MS = 10_000;
+
+/** Ends a program that was started: first it is asked to, then it is made to. Resolves when it is gone. */
+export async function end(child) {
+  // One that could not be started has no id, and never ends.
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** The address that a server tells, as soon as it does; the lines before it go into `said`. */
+async function addressOf(server, said) {
+  let failed = "it ended";
+  const timer = setTimeout(() => {
+    failed = `it told no address within ${START_MS / 1000} s`;
+    server.kill("SIGKILL");
+  }, START_MS);
+  server.once("error", (error) => {
+    failed = error.message;
+  });
+  try {
+    for await (const line of createInterface({ input: server.stderr })) {
+      said.push(line);
+      const url = line.match(/(http:\/\/\S+)\/v1/)?.[1];
+      if (url) return url;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  throw new Error(`the server did not start, ${failed}:\n${said.join("\n")}`);
+}
+
 /** Starts a server; `options` are further ones of `freeway serve`, `config` the text of its file,
  * `prepare` is given the store before anybody serves it. With `isSample` its data is made up. */
 export async function startServer({ options = [], config = "", prepare, isSample = false } = {}) {
@@ -38,22 +75,22 @@ export async function startServer({ options = [], config = "", prepare, isSample
     { stdio: ["ignore", "ignore", "pipe"], env },
   );
   const said = [];
-  let url = null;
-  for await (const line of createInterface({ input: server.stderr })) {
-    said.push(line);
-    url = line.match(/(http:\/\/\S+)\/v1/)?.[1] ?? null;
-    if (url) break;
+  const clear = () => rmSync(directory, { recursive: true, force: true });
+  let url;
+  try {
+    url = await addressOf(server, said);
+  } catch (error) {
+    await end(server);
+    clear();
+    throw error;
   }
-  if (!url) throw new Error(`the server did not start:\n${said.join("\n")}`);
   server.stderr.resume();
   return {
     url,
     store,
     async stop() {
-      const ended = new Promise((resolve) => server.once("exit", resolve));
-      server.kill("SIGTERM");
-      await ended;
-      rmSync(directory, { recursive: true, force: true });
+      await end(server);
+      clear();
     },
   };
 }

@@ -4,6 +4,8 @@
 import { createServer } from "node:http";
 
 const LONG_LINES = 1000;
+/** Lines that `tall` says before each of its three pauses, and after the last. */
+export const TALL_LINES = 60;
 
 export const HOSTILE = [
   "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">",
@@ -56,7 +58,7 @@ Inline math \\(2^n\\) and ~~old words~~.`;
 
 export async function startUpstream() {
   const asked = [];
-  /** Ends what `held` and `cut` wait for. */
+  /** Ends what `held`, `tall` and `cut` wait for. */
   let release = () => {};
   const released = (response) => new Promise((resolve) => {
     release = resolve;
@@ -105,6 +107,15 @@ export async function startUpstream() {
         send({ content: "\n\nThe end." });
         finish();
         break;
+      case "tall":
+        begin();
+        for (let line = 1; line <= 4 * TALL_LINES; line += 1) {
+          send({ content: `- line ${line}\n` });
+          if (line % TALL_LINES === 0 && line < 4 * TALL_LINES) await released(response);
+        }
+        send({ content: "\n\nThe end." });
+        finish();
+        break;
       case "rich":
         begin();
         send({ reasoning_content: "They ask about retries.\nBackoff, jitter, which failures, code in Rust." });
@@ -147,7 +158,7 @@ export async function startUpstream() {
     const models = names.map((name) => `{ name = "${name}", id = "test/${name}" }`).join(", ");
     return `[[provider]]\nid = "${id}"\nbase_url = "http://127.0.0.1:${port}/${id}/v1"\nmodels = [${models}]\n`;
   };
-  const good = ["held", "long", "hostile", "rich", "flaky"];
+  const good = ["held", "tall", "long", "hostile", "rich", "flaky"];
   return {
     asked,
     release: () => release(),

@@ -118,6 +118,43 @@ withSample("the calendar tells each day and its hours, by pointer and keyboard",
   await page.screenshot({ path: path.join(artefacts, "model-calendar.png") });
 });
 
+withSample("the calendar shows 30, 60 or 90 days", async (visits) => {
+  const page = await visits.page();
+  await visits.go(page, MODEL);
+  const isChosen = (days) => page.getByRole("link", { name: `${days} days`, exact: true }).getAttribute("aria-current");
+  assert.equal(await isChosen(30), "true");
+  for (const days of [60, 90, 30]) {
+    await Promise.all([page.waitForURL(new RegExp(`days=${days}\\b`)), page.getByRole("link", { name: `${days} days`, exact: true }).click()]);
+    assert.equal(await isChosen(days), "true");
+    assert.equal(await page.locator(".calendar td[data-hours]").count(), days);
+    assert.equal(await page.locator("svg.hours").getAttribute("viewBox"), `0 0 ${days} 24`);
+    for (const viewport of [{ width: 320, height: 640 }, { width: 1280, height: 800 }]) {
+      await page.setViewportSize(viewport);
+      assert.equal(await overflow(page), "", `${days} days in ${viewport.width} pixels`);
+    }
+  }
+});
+
+for (const [name, where, expected] of [
+  ["is gone", "/models/minimax/minimax-m2:free", /Nobody offers it now[\s\S]*Gone/],
+  ["nothing is known of", "/models/upstage/solar-pro-3:free", /No host describes this model[\s\S]*No request was counted[\s\S]*Nobody has looked at this model yet/],
+]) {
+  withSample(`the page of a model that ${name} is whole`, async (visits) => {
+    for (const options of [{}, { viewport: { width: 320, height: 640 } }, { javaScriptEnabled: false }]) {
+      const page = await visits.page(options);
+      const response = await visits.go(page, where);
+      assert.equal(response.status(), 200);
+      const words = await page.innerText("main");
+      assert.match(words, expected);
+      assert.doesNotMatch(words, /NaN|undefined|Infinity/);
+      assert.equal(await overflow(page), "");
+      if (options.javaScriptEnabled === false) continue;
+      assert.deepEqual(await axe(page), []);
+      await page.screenshot({ path: path.join(artefacts, `model-${where.split("/")[2]}-${options.viewport ? "mobile" : "desktop"}.png`), fullPage: true });
+    }
+  });
+}
+
 withSample("examples are copied, and lead to the chat", async (visits) => {
   const page = await visits.page({ permissions: ["clipboard-read", "clipboard-write"] });
   await visits.go(page, MODEL);

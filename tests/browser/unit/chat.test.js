@@ -10,7 +10,9 @@ globalThis.document = document;
 const web = "../../../crates/server/src/web/static";
 const { addMessage, changeMessage, merged, newConversation, openCalls, pathTo, select, shownPath, titleOf } = await import(`${web}/chat-tree.js`);
 const { BadSetting, readSchema, readTools, requestBody } = await import(`${web}/chat-request.js`);
-const { AnswerError, EventReader, emptyAnswer, takeChunk } = await import(`${web}/chat-stream.js`);
+const { AnswerError, EventReader, MAX_CALLS, MAX_CALL_BYTES, ask, emptyAnswer, takeChunk } = await import(`${web}/chat-stream.js`);
+const { draftOf, forgetDraft, forgetDraftsOf, keepDraft, onDraft } = await import(`${web}/chat-draft.js`);
+const { openStore } = await import(`${web}/chat-store.js`);
 const { jsonFault } = await import(`${web}/json-fault.js`);
 const { explain } = await import(`${web}/chat-errors.js`);
 const { duration, readAttempts, tokensPerSecond } = await import(`${web}/chat-trail.js`);
@@ -179,6 +181,7 @@ test("a stream is the same answer wherever it is cut", () => {
       content: "ä🙂",
       reasoning: "hm!",
       toolCalls: [{ id: "a", name: "f", arguments: '{"x":1}' }, { id: "b", name: "g", arguments: "{}" }],
+      numCallBytes: 9,
       finish: "tool_calls",
       usage: { completion_tokens: 7 },
     });
@@ -188,11 +191,123 @@ test("a stream is the same answer wherever it is cut", () => {
 test("errors within a stream, and what no answer may look like", () => {
   const answer = emptyAnswer();
   assert.throws(() => takeChunk(answer, '{"error": {"message": "no", "code": "timeout"}}'), (error) => error instanceof AnswerError && error.kind === "stream" && error.code === "timeout");
-  for (const odd of ["null", "[]", "1", '{"choices": null}', '{"choices": [null]}', '{"choices": [{"delta": null}]}', '{"choices": [{"delta": {"tool_calls": [null, {"index": -1}, {"index": 1e9}], "content": [{}]}}]}']) {
+  for (const odd of ["null", "[]", "1", '{"choices": null}', '{"choices": [null]}', '{"choices": [{"delta": null}]}', '{"choices": [{"delta": {"tool_calls": [null, {"index": -1}, {"index": 0.5}, {"id": 7, "function": 1}], "content": [{}]}}]}']) {
     takeChunk(answer, odd);
   }
-  assert.ok(answer.toolCalls.length <= 2 && answer.content === "");
+  assert.ok(answer.toolCalls.length <= 4 && answer.content === "");
   assert.throws(() => new EventReader().push("x".repeat(5_000_000)), AnswerError);
+});
+
+test("the calls of an answer have limits, which are told", () => {
+  const call = (index, words, more = {}) => JSON.stringify(chunk({ tool_calls: [{ index, id: `c${index}`, function: { name: "f", arguments: words }, ...more }] }));
+  const refuses = (answer, data, kind) => assert.throws(() => takeChunk(answer, data), (error) => error instanceof AnswerError && error.kind === kind);
+  const many = emptyAnswer();
+  for (let index = 0; index < MAX_CALLS; index += 1) takeChunk(many, call(index, "{}"));
+  assert.equal(many.toolCalls.length, MAX_CALLS);
+  refuses(many, call(MAX_CALLS, "{}"), "too-many-calls");
+  refuses(many, call(1e9, "{}"), "too-many-calls");
+  assert.equal(many.toolCalls.length, MAX_CALLS);
+  // Bytes, not characters, of all calls together; ids and names that are repeated do not count.
+  const long = emptyAnswer();
+  for (let piece = 0; piece < 16; piece += 1) takeChunk(long, call(piece % 2, "ä".repeat(MAX_CALL_BYTES / 32)));
+  assert.equal(long.numCallBytes, MAX_CALL_BYTES);
+  refuses(long, call(0, "x"), "calls-too-long");
+  assert.equal(long.toolCalls[0].arguments.length + long.toolCalls[1].arguments.length, MAX_CALL_BYTES / 2);
+  refuses(emptyAnswer(), call(0, "", { id: "i".repeat(5000) }), "calls-too-long");
+  for (const kind of ["too-many-calls", "calls-too-long"]) {
+    const words = explain({ kind, message: kind });
+    assert.equal(words.action, "retry");
+    assert.match(words.advice, /more than 128 functions|longer than 1 MiB/);
+  }
+});
+
+test("an answer without a stream has the same limits", async () => {
+  const before = globalThis.fetch;
+  const calls = Array.from({ length: MAX_CALLS + 1 }, (_, index) => ({ id: `c${index}`, function: { name: "f", arguments: "{}" } }));
+  globalThis.fetch = async () => Response.json({ choices: [{ message: { tool_calls: calls } }] });
+  try {
+    await assert.rejects(ask({}, {}), (error) => error.kind === "too-many-calls");
+  } finally {
+    globalThis.fetch = before;
+  }
+});
+
+test("what was deleted comes back only if somebody wants it back", async () => {
+  // Without IndexedDB, as here, conversations last as long as the page.
+  const store = await openStore();
+  assert.equal(store.isLasting, false);
+  const conversation = talk("one", "two");
+  await store.save(conversation);
+  await store.remove("c");
+  await assert.rejects(store.save(conversation), (error) => error.kind === "removed");
+  assert.equal(await store.get("c"), null);
+  assert.deepEqual(await store.heads(), []);
+  await store.restore(conversation);
+  await store.save(conversation);
+  assert.equal((await store.heads()).length, 1);
+});
+
+/** Storage as browsers have it: what it holds are its properties. `isFull` makes it refuse. */
+class FakeStorage {
+  getItem(name) {
+    return Object.hasOwn(this, name) ? this[name] : null;
+  }
+
+  setItem(name, text) {
+    if (FakeStorage.isFull) throw new DOMException("full", "QuotaExceededError");
+    this[name] = text;
+  }
+
+  removeItem(name) {
+    delete this[name];
+  }
+}
+
+test("a draft that cannot be kept stays on the page, and that is told", () => {
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, value: new FakeStorage() });
+  const told = [];
+  onDraft((reason) => told.push(reason));
+  keepDraft("a", "short");
+  assert.deepEqual([draftOf("a"), draftOf("b"), draftOf(null), told.at(-1)], ["short", "", "", null]);
+  keepDraft("a", "x".repeat(200_000));
+  assert.equal(draftOf("a").length, 200_000);
+  assert.match(told.at(-1), /too long/);
+  keepDraft("a", "short again");
+  assert.deepEqual([draftOf("a"), localStorage.getItem("freeway.chat.draft.a"), told.at(-1)], ["short again", "short again", null]);
+  FakeStorage.isFull = true;
+  keepDraft("a", "more");
+  keepDraft("b", "other");
+  assert.match(told.at(-1), /no room/);
+  assert.deepEqual([draftOf("a"), draftOf("b")], ["more", "other"]);
+  // What was sent must not come back with the next reload either.
+  forgetDraft("a", "more");
+  assert.deepEqual([draftOf("a"), localStorage.getItem("freeway.chat.draft.a")], ["", null]);
+  FakeStorage.isFull = false;
+  for (let index = 0; index < 300; index += 1) keepDraft(`many${index}`, `text ${index}`);
+  assert.match(told.at(-1), /200 drafts/);
+  for (const index of [0, 150, 299]) assert.equal(draftOf(`many${index}`), `text ${index}`);
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, get: () => { throw new DOMException("no", "SecurityError"); } });
+  keepDraft(null, "private");
+  assert.equal(draftOf(null), "private");
+  keepDraft(null, "");
+  assert.equal(draftOf(null), "");
+});
+
+test("a draft of another tab stays, and those of a deleted conversation come back with it", () => {
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, value: new FakeStorage() });
+  keepDraft(null, "mine");
+  localStorage.setItem("freeway.chat.draft.new", "of another tab");
+  forgetDraft(null, "mine");
+  assert.equal(draftOf(null), "of another tab");
+  const conversation = talk("one", "two");
+  const [first, second] = shownPath(conversation).map(({ message }) => message.id);
+  keepDraft("c", "next");
+  keepDraft(`edit.${first}`, "uno");
+  keepDraft(`result.0.${second}`, "7");
+  keepDraft("edit.elsewhere", "stays");
+  const forgotten = forgetDraftsOf(conversation);
+  assert.deepEqual(new Map(forgotten), new Map([["c", "next"], [`edit.${first}`, "uno"], [`result.0.${second}`, "7"]]));
+  assert.deepEqual(Object.keys(localStorage).sort(), ["freeway.chat.draft.edit.elsewhere", "freeway.chat.draft.new"]);
 });
 
 test("attempts, times and rates", () => {

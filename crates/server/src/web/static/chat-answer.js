@@ -71,7 +71,9 @@ export class RunningAnswer {
     failure.excluded = exclusionsOfError(failure.metadata);
     if (failure.metadata) failure.message = withoutLists(failure.message);
     delete failure.metadata;
-    return { status: "failed", failure };
+    // Calls that are cut short, or too many, cannot be given results.
+    const isBeyondLimits = failure.kind === "too-many-calls" || failure.kind === "calls-too-long";
+    return { status: "failed", failure, ...(isBeyondLimits ? { toolCalls: [] } : {}) };
   }
 }
 

@@ -1,5 +1,7 @@
 // What went wrong, in words that say what to do.
 
+import { MAX_CALLS, MAX_CALL_BYTES } from "./chat-stream.js";
+
 /** The words for a failure: `{title, advice, action, retryAfterS}`. `action` is what helps most:
  * `key`, `retry`, `model`, `settings`, or `null`. */
 export function explain(failure) {
@@ -10,6 +12,10 @@ export function explain(failure) {
       return say("The answer broke off.", "The connection ended too early. What came so far stays; try again for a whole answer.", "retry");
     case "too-long":
       return say("The answer was stopped.", "It grew longer than this page can show.", null);
+    case "too-many-calls":
+      return say("The answer was stopped.", `It calls more than ${MAX_CALLS} functions at once. Try again, or offer the model fewer functions.`, "retry");
+    case "calls-too-long":
+      return say("The answer was stopped.", `What it calls functions with is longer than ${MAX_CALL_BYTES >> 20} MiB. Try again, or ask for less at once.`, "retry");
     case "stream":
       return say("The answer broke off.", `${sentence(failure.message) || "Whoever answered failed."} What came so far stays; try again for a whole answer.`, "retry");
     default:

@@ -1,6 +1,7 @@
 // One message of the conversation, as it is shown.
 
 import { button, copyText, el, flash } from "./chat-dom.js";
+import { draftOf, forgetDraft, keepDraft } from "./chat-draft.js";
 import { explain } from "./chat-errors.js";
 import { showsReasoning } from "./chat-settings.js";
 import { attemptsList, duration, trailView } from "./chat-trail.js";
@@ -117,11 +118,14 @@ export class MessageView {
   resultsForm(calls) {
     const fields = calls.map((call, index) => {
       const id = `result-${this.id}-${index}`;
-      return {
-        call,
-        label: el("label", { for: id }, "Result of ", el("code", { text: call.name })),
-        area: el("textarea", { id, rows: "3", placeholder: "What the function returns, such as {\"temperature\": 7}", spellcheck: "false" }),
-      };
+      // As names of drafts are: they end with the message.
+      const draft = `result.${index}.${this.id}`;
+      const area = el("textarea", {
+        id, rows: "3", placeholder: "What the function returns, such as {\"temperature\": 7}", spellcheck: "false",
+        on: { input: () => keepDraft(draft, area.value) },
+      });
+      area.value = draftOf(draft);
+      return { call, draft, label: el("label", { for: id }, "Result of ", el("code", { text: call.name })), area };
     });
     const error = el("p", { class: "field-error", role: "alert" });
     return el(
@@ -140,7 +144,8 @@ export class MessageView {
               missing.area.focus();
               return;
             }
-            this.actions.result(this.id, fields.map(({ call, area }) => ({ call, content: area.value })));
+            const isTaken = this.actions.result(this.id, fields.map(({ call, area }) => ({ call, content: area.value })));
+            if (isTaken) for (const { draft } of fields) forgetDraft(draft);
           },
         },
       },
@@ -255,9 +260,14 @@ export class MessageView {
   /** Puts a field in the place of the user's words. */
   edit() {
     if (this.form) return;
-    const area = el("textarea", { rows: "4", "aria-label": "Edit your message", dir: "auto" });
-    area.value = this.message.content;
+    const draft = `edit.${this.id}`;
+    const area = el("textarea", {
+      rows: "4", "aria-label": "Edit your message", dir: "auto", on: { input: () => keepDraft(draft, area.value) },
+    });
+    // Somebody may have looked at another conversation before this was sent.
+    area.value = draftOf(draft) || this.message.content;
     const close = () => {
+      forgetDraft(draft);
       this.form = null;
       this.root.classList.remove("is-edited");
       this.updateWords();
@@ -270,8 +280,7 @@ export class MessageView {
         area.focus();
         return;
       }
-      close();
-      this.actions.edit(this.id, text);
+      if (this.actions.edit(this.id, text)) close();
     };
     this.form = el(
       "form",

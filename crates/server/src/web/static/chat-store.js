@@ -13,7 +13,8 @@ const DATABASE = "freeway-chat";
 const BODIES = "conversations";
 const HEADS = "heads";
 
-/** Why something is not kept. `kind`: `too-large`, `quota`, `deleted` or `failed`. */
+/** Why something is not kept. `kind`: `too-large`, `quota`, `removed` (by this tab), `deleted` (by
+ * another one) or `failed`. */
 export class NotKept extends Error {
   constructor(kind, message) {
     super(message);
@@ -54,9 +55,22 @@ function checkSize(conversation) {
   }
 }
 
+/** What this tab deleted. An answer that still comes, or a write that was put off, must not bring it
+ * back: only `restore` does. */
+class Removed {
+  constructor() {
+    this.ids = new Set();
+  }
+
+  check({ id }) {
+    if (this.ids.has(id)) throw new NotKept("removed", "This conversation was deleted.");
+  }
+}
+
 class BrowserStore {
   constructor(database) {
     this.database = database;
+    this.removed = new Removed();
     this.isLasting = true;
     this.channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(DATABASE) : null;
     /** Conversations that this tab knows to be stored. */
@@ -83,6 +97,7 @@ class BrowserStore {
 
   /** Keeps a conversation; gives it back with what other tabs added. */
   async save(conversation) {
+    this.removed.check(conversation);
     checkSize(conversation);
     const { id } = conversation;
     const isKnown = this.known.has(id);
@@ -112,12 +127,24 @@ class BrowserStore {
   }
 
   async remove(id) {
-    await this.run("readwrite", (heads, bodies) => {
-      heads.delete(id);
-      return bodies.delete(id);
-    });
+    this.removed.ids.add(id);
+    try {
+      await this.run("readwrite", (heads, bodies) => {
+        heads.delete(id);
+        return bodies.delete(id);
+      });
+    } catch (error) {
+      this.removed.ids.delete(id);
+      throw error;
+    }
     this.known.delete(id);
     this.channel?.postMessage({ kind: "deleted", id });
+  }
+
+  /** Keeps a conversation again that was removed. */
+  restore(conversation) {
+    this.removed.ids.delete(conversation.id);
+    return this.save(conversation);
   }
 
   /** Runs requests in a transaction; resolves to the result of the one that `work` gives back. `work`
@@ -159,6 +186,7 @@ function asNotKept(error) {
 class PageStore {
   constructor() {
     this.isLasting = false;
+    this.removed = new Removed();
     this.conversations = new Map();
   }
 
@@ -173,12 +201,19 @@ class PageStore {
   }
 
   async save(conversation) {
+    this.removed.check(conversation);
     checkSize(conversation);
     this.conversations.set(conversation.id, structuredClone(conversation));
     return conversation;
   }
 
   async remove(id) {
+    this.removed.ids.add(id);
     this.conversations.delete(id);
+  }
+
+  restore(conversation) {
+    this.removed.ids.delete(conversation.id);
+    return this.save(conversation);
   }
 }

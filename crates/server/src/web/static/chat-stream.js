@@ -3,12 +3,17 @@
 /** A longer line of a stream, or a longer answer, is not taken. */
 const MAX_LINE_CHARS = 1_000_000;
 const MAX_ANSWER_CHARS = 2_000_000;
+/** Functions that one answer may call, and bytes of all that it calls them with. */
+export const MAX_CALLS = 128;
+export const MAX_CALL_BYTES = 1 << 20;
+/** Of the name of a function, or the id of a call. */
+const MAX_NAME_CHARS = 1000;
 
 /** Why there is no answer, or no whole one.
  *
  * `kind` is `http` (the server says no, with `status`), `network` (nobody could be reached), `stream`
- * (the server says within the answer that it failed), `broken` (the answer ended without an end) or
- * `too-long`. */
+ * (the server says within the answer that it failed), `broken` (the answer ended without an end),
+ * `too-long`, `too-many-calls` or `calls-too-long`. */
 export class AnswerError extends Error {
   constructor(kind, details = {}) {
     super(details.message ?? kind);
@@ -17,7 +22,7 @@ export class AnswerError extends Error {
 }
 
 export function emptyAnswer() {
-  return { content: "", reasoning: "", toolCalls: [], finish: null, usage: null };
+  return { content: "", reasoning: "", toolCalls: [], numCallBytes: 0, finish: null, usage: null };
 }
 
 /** Asks for an answer. `onHead` gets what the headers say, `onDelta` the answer so far, whenever it
@@ -168,16 +173,30 @@ function wordsOf(content) {
   return Array.isArray(content) ? content.map((part) => part?.text ?? "").join("") : "";
 }
 
+const utf8 = new TextEncoder();
+const textOf = (value) => (typeof value === "string" ? value : "");
+
 function takeMessage(answer, delta) {
   answer.reasoning += reasoningOf(delta);
   answer.content += wordsOf(delta.content) + wordsOf(delta.refusal);
-  for (const [position, call] of (Array.isArray(delta.tool_calls) ? delta.tool_calls : []).entries()) {
-    const index = call?.index ?? position;
-    if (!call || !Number.isInteger(index) || index < 0 || index > 127) continue;
-    while (answer.toolCalls.length <= index) answer.toolCalls.push({ id: "", name: "", arguments: "" });
-    const known = answer.toolCalls[index];
-    if (call.id) known.id = call.id;
-    if (call.function?.name) known.name = call.function.name;
-    if (typeof call.function?.arguments === "string") known.arguments += call.function.arguments;
-  }
+  const calls = Array.isArray(delta.tool_calls) ? delta.tool_calls : [];
+  for (const [position, call] of calls.entries()) takeCall(answer, call, position);
+}
+
+function takeCall(answer, call, position) {
+  const index = call?.index ?? position;
+  if (!call || !Number.isInteger(index) || index < 0) return;
+  if (index >= MAX_CALLS) throw new AnswerError("too-many-calls");
+  const name = textOf(call.function?.name);
+  const id = textOf(call.id);
+  const words = textOf(call.function?.arguments);
+  answer.numCallBytes += utf8.encode(words).length;
+  const isTooLong = answer.numCallBytes > MAX_CALL_BYTES || name.length > MAX_NAME_CHARS || id.length > MAX_NAME_CHARS;
+  if (isTooLong) throw new AnswerError("calls-too-long");
+  while (answer.toolCalls.length <= index) answer.toolCalls.push({ id: "", name: "", arguments: "" });
+  const known = answer.toolCalls[index];
+  // Some repeat both with every piece.
+  if (id !== "") known.id = id;
+  if (name !== "") known.name = name;
+  known.arguments += words;
 }

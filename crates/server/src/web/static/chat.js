@@ -1,12 +1,13 @@
 // The chat page: puts its parts together.
 
 import { RunningAnswer } from "./chat-answer.js";
-import { announce, button, byId, copyText, el } from "./chat-dom.js";
-import { draftOf, keepDraft } from "./chat-draft.js";
+import { announce, button, byId, el } from "./chat-dom.js";
+import { draftOf, forgetDraft, forgetDraftsOf, keepDraft, onDraft } from "./chat-draft.js";
 import { explain } from "./chat-errors.js";
-import { download, fileName, toJson, toMarkdown } from "./chat-export.js";
 import { KeyField } from "./chat-key.js";
 import { KeyNeeded, Models } from "./chat-models.js";
+import { listenToCopies, listenToMenu } from "./chat-menu.js";
+import { Notices } from "./chat-notices.js";
 import { Picker } from "./chat-picker.js";
 import { BadSetting, requestBody } from "./chat-request.js";
 import { sampleButtons, samplesFor } from "./chat-samples.js";
@@ -30,12 +31,19 @@ class Chat {
     this.models = new Models();
     /** Answers under way, by conversation. */
     this.running = new Map();
+    /** Writes that are put off, by conversation. */
+    this.keepTimers = new Map();
+    this.conversation = newConversation(lastSettings());
+    this.isNew = true;
+    /** The conversation that is shown or about to be; `null` for a new one. */
+    this.wanted = null;
+    this.numOpened = 0;
     this.prompt = byId("prompt");
     this.sendButton = byId("send");
     this.stopButton = byId("stop");
     this.effort = byId("effort");
     this.modelButton = byId("model-button");
-    this.notices = byId("chat-notices");
+    this.notices = new Notices(byId("chat-notices"));
     this.scroll = new Scroll(byId("chat-scroll"), byId("to-latest"));
     this.key = new KeyField(() => this.loadModels(true));
     this.picker = new Picker(this.models, (id) => this.set({ model: id }));
@@ -65,7 +73,7 @@ class Chat {
 
   async start() {
     if (!this.store.isLasting) {
-      this.notice("store", "This browser keeps nothing here, such as in a private window: conversations end with this page. Export what you need.");
+      this.notices.show("store", "This browser keeps nothing here, such as in a private window: conversations end with this page. Export what you need.");
     }
     await this.open(location.hash.slice(1) || null, new URLSearchParams(location.search).get("model"));
     byId("chat").dataset.ready = "";
@@ -76,6 +84,11 @@ class Chat {
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.send();
+    });
+    // Where nothing at all is kept that is said already.
+    onDraft((reason) => {
+      if (reason && this.store.isLasting) this.notices.show("draft", reason);
+      else this.notices.hide("draft");
     });
     this.prompt.addEventListener("input", () => {
       keepDraft(this.draftId, this.prompt.value);
@@ -96,29 +109,18 @@ class Chat {
       this.picker.open(this.conversation.settings.model);
     });
     byId("open-settings").addEventListener("click", () => this.settings.open(this.conversation.settings));
+    listenToMenu(() => this.conversation);
+    listenToCopies();
     byId("open-key").addEventListener("click", () => {
       this.settings.dialog.close();
       this.key.open();
     });
-    byId("export-markdown").addEventListener("click", () => this.export("md"));
-    byId("export-json").addEventListener("click", () => this.export("json"));
-    byId("copy-all").addEventListener("click", () => this.copyAll());
-    const menu = byId("more");
-    menu.addEventListener("click", (event) => {
-      if (event.target.closest("button")) menu.open = false;
-    });
-    menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !menu.open) return;
-      event.stopPropagation();
-      menu.open = false;
-      menu.querySelector("summary").focus();
-    });
-    document.addEventListener("click", (event) => {
-      if (!menu.contains(event.target)) menu.open = false;
-      const copy = event.target.closest?.(".code-copy");
-      if (copy?.codeView) this.copyCode(copy);
-    });
     window.addEventListener("popstate", () => this.open(location.hash.slice(1) || null));
+    // A page that is left may not come back.
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) return;
+      for (const { conversation } of this.running.values()) this.keep(conversation);
+    });
     this.store.onChange((change) => this.changedElsewhere(change));
   }
 
@@ -135,8 +137,15 @@ class Chat {
 
   /** Shows a stored conversation, or begins a new one. */
   async open(id, model = null) {
+    // Reading takes its time: what was chosen last is shown, not what was read last.
+    this.numOpened += 1;
+    const turn = this.numOpened;
+    this.wanted = id;
     const stored = id ? this.running.get(id)?.conversation ?? await this.store.get(id).catch(() => null) : null;
-    if (id && !stored) history.replaceState(null, "", location.pathname + location.search);
+    if (turn !== this.numOpened) return;
+    this.wanted = stored?.id ?? null;
+    const hash = stored ? `#${stored.id}` : "";
+    if (location.hash !== hash) history.replaceState(null, "", location.pathname + location.search + hash);
     this.isNew = !stored;
     this.conversation = stored ?? newConversation(lastSettings());
     if (!stored && model) this.conversation.settings.model = model.slice(0, 200);
@@ -211,14 +220,14 @@ class Chat {
   async loadModels(isForced = false) {
     try {
       await this.models.refresh(this.key.value, isForced);
-      this.unnotice("models");
-      this.unnotice("key");
+      this.notices.hide("models");
+      this.notices.hide("key");
     } catch (error) {
       if (error instanceof KeyNeeded) {
         const words = this.key.value ? "The server does not take this key." : "This server asks for a key.";
-        this.notice("key", words, button("Enter a key", "button", () => this.key.open(words)));
+        this.notices.show("key", words, button("Enter a key", "button", () => this.key.open(words)));
       } else {
-        this.notice("models", "The list of models could not be read. You can still write.", button("Try again", "button", () => this.loadModels(true)));
+        this.notices.show("models", "The list of models could not be read. You can still write.", button("Try again", "button", () => this.loadModels(true)));
       }
     }
     this.picker.refresh();
@@ -229,8 +238,7 @@ class Chat {
 
   send(words = this.prompt.value) {
     const text = words.trim();
-    if (text === "" || this.running.has(this.conversation.id)) return;
-    if (!this.checkSettings()) return;
+    if (text === "" || !this.canAsk()) return;
     const path = shownPath(this.conversation);
     let parent = path.at(-1)?.message ?? null;
     // The API wants a result for every call.
@@ -239,16 +247,32 @@ class Chat {
     }
     const asked = addMessage(this.conversation, parent?.id, { role: "user", content: text });
     if (words === this.prompt.value) {
-      keepDraft(this.draftId, "");
+      forgetDraft(this.draftId, words);
       this.prompt.value = "";
       this.fit();
     }
     if (this.isNew) {
+      // A sample was chosen: what is written stays, and belongs to this conversation now.
+      if (this.prompt.value !== "") {
+        forgetDraft(null, this.prompt.value);
+        keepDraft(this.conversation.id, this.prompt.value);
+      }
       this.isNew = false;
+      this.wanted = this.conversation.id;
       history.replaceState(null, "", `#${this.conversation.id}`);
     }
     this.answer(asked.id);
     this.prompt.focus({ preventScroll: true });
+  }
+
+  /** Whether an answer can be asked for now. What was written must not be taken before. */
+  canAsk() {
+    if (this.running.has(this.conversation.id)) return false;
+    if (this.running.size >= MAX_RUNNING) {
+      this.notices.show("running", `${MAX_RUNNING} answers are coming already; wait for one of them.`);
+      return false;
+    }
+    return this.checkSettings();
   }
 
   /** Whether the settings can be sent; if not, shows where they are wrong. */
@@ -263,43 +287,45 @@ class Chat {
     }
   }
 
+  /** Sends a message in other words; says whether it was taken. */
   edit(id, text) {
-    if (this.running.has(this.conversation.id) || !this.checkSettings()) return;
+    if (!this.canAsk()) return false;
     const asked = addMessage(this.conversation, this.conversation.messages[id].parent, { role: "user", content: text });
     this.answer(asked.id);
     this.prompt.focus({ preventScroll: true });
+    return true;
   }
 
   addResult(parent, call, content) {
     return addMessage(this.conversation, parent, { role: "tool", toolCallId: call.id, name: call.name, content });
   }
 
+  /** Sends what functions returned; says whether it was taken. */
   giveResults(id, results) {
-    if (this.running.has(this.conversation.id)) return;
+    if (!this.canAsk()) return false;
     let parent = id;
     for (const { call, content } of results) parent = this.addResult(parent, call, content).id;
     this.answer(parent);
     this.prompt.focus({ preventScroll: true });
+    return true;
   }
 
   /** Asks for an answer to what stands at `parent`. */
   async answer(parent) {
     const { conversation } = this;
-    if (this.running.has(conversation.id) || !this.checkSettings()) return;
-    if (this.running.size >= MAX_RUNNING) {
-      this.notice("running", `${MAX_RUNNING} answers are coming already; wait for one of them.`);
-      return;
-    }
+    if (!this.canAsk()) return;
     const body = requestBody(pathTo(conversation, parent), conversation.settings);
     const message = addMessage(conversation, parent, {
       role: "assistant", content: "", reasoning: "", toolCalls: [], status: "streaming",
     });
-    let keptAt = Date.now();
+    let timer = null;
     const running = new RunningAnswer(conversation, message.id, () => {
       this.thread.showSoon(conversation);
-      if (Date.now() - keptAt < KEEP_EVERY_MS) return;
-      keptAt = Date.now();
-      this.keep(conversation);
+      // By a timer, so that what came before a long silence is kept, too.
+      timer ??= setTimeout(() => {
+        timer = null;
+        this.keep(conversation);
+      }, KEEP_EVERY_MS);
     });
     this.running.set(conversation.id, running);
     this.show();
@@ -307,7 +333,9 @@ class Chat {
     announce("Answering.");
     this.keep(conversation);
     await running.run(body, this.key.value);
+    clearTimeout(timer);
     this.running.delete(conversation.id);
+    this.notices.hide("running");
     if (this.conversation.id === conversation.id) this.show();
     this.tellEnd(conversation.messages[message.id]);
     this.keep(conversation);
@@ -335,18 +363,20 @@ class Chat {
   // Keeping.
 
   keepSoon(conversation) {
-    clearTimeout(this.keepTimer);
-    this.keepTimer = setTimeout(() => this.keep(conversation), 400);
+    clearTimeout(this.keepTimers.get(conversation.id));
+    this.keepTimers.set(conversation.id, setTimeout(() => this.keep(conversation), 400));
   }
 
-  /** Keeps a conversation, and takes in what other tabs added to it. */
-  async keep(conversation) {
+  /** Keeps a conversation, and takes in what other tabs added to it. `isRestored`: it was deleted, and
+   * the user wants it back. */
+  async keep(conversation, isRestored = false) {
     try {
-      const kept = await this.store.save(conversation);
+      const kept = await (isRestored ? this.store.restore(conversation) : this.store.save(conversation));
       for (const [id, message] of Object.entries(kept.messages)) conversation.messages[id] ??= message;
-      this.unnotice("keep");
+      this.notices.hide("keep");
     } catch (error) {
-      this.notice("keep", error.message);
+      if (error.kind === "removed") return;
+      this.notices.show(error.kind === "deleted" ? "elsewhere" : "keep", error.message);
     }
     await this.refreshList();
   }
@@ -356,72 +386,62 @@ class Chat {
   }
 
   async remove(id) {
-    const conversation = await this.store.get(id).catch(() => null);
-    this.running.get(id)?.stop();
-    await this.store.remove(id);
-    keepDraft(id, "");
-    if (this.conversation.id === id) await this.go(null);
+    const running = this.running.get(id);
+    running?.stop();
+    // What is on the page may be later than what is kept.
+    const shown = this.conversation.id === id ? this.conversation : null;
+    const conversation = running?.conversation ?? shown ?? await this.store.get(id).catch(() => null);
+    try {
+      await this.store.remove(id);
+    } catch {
+      this.notices.show("keep", "The conversation could not be deleted. Try again.");
+      return;
+    }
+    const drafts = conversation ? forgetDraftsOf(conversation) : [];
+    if (this.wanted === id) await this.go(null);
     await this.refreshList();
     if (!conversation) return;
     announce("Conversation deleted.");
-    this.notice("deleted", `“${conversation.title}” is deleted.`, button("Undo", "button", async () => {
-      this.unnotice("deleted");
-      await this.keep(conversation);
-      await this.go(id);
+    this.notices.show("deleted", `“${conversation.title}” is deleted.`, button("Undo", "button", () => {
+      this.notices.hide("deleted");
+      return this.restore(conversation, drafts);
     }));
   }
 
+  async restore(conversation, drafts) {
+    // An answer that another tab waited for comes no more.
+    for (const { id, status } of Object.values(conversation.messages)) {
+      if (status === "streaming") changeMessage(conversation, id, { status: "stopped" });
+    }
+    for (const [id, text] of drafts) keepDraft(id, text);
+    await this.keep(conversation, true);
+    await this.go(conversation.id);
+  }
+
+  /** Puts words that lost their conversation before those of the new one. */
+  carryOver(typed) {
+    this.prompt.value = [typed, this.prompt.value].filter((text) => text !== "").join("\n\n");
+    keepDraft(null, this.prompt.value);
+    this.fit();
+  }
+
   async changedElsewhere({ kind, id }) {
+    if (kind === "deleted") this.running.get(id)?.stop();
     await this.refreshList();
-    if (this.conversation.id !== id || this.running.has(id) || this.isNew) return;
+    if (this.wanted !== id || this.conversation.id !== id || this.isNew) return;
     if (kind === "deleted") {
-      this.notice("elsewhere", "This conversation was deleted in another tab.");
+      const typed = this.prompt.value;
+      this.notices.show("elsewhere", "This conversation was deleted in another tab.");
       await this.go(null);
+      if (typed !== "" && this.isNew) this.carryOver(typed);
       return;
     }
+    if (this.running.has(id)) return;
     const stored = await this.store.get(id).catch(() => null);
     if (!stored || this.conversation.id !== id || this.running.has(id)) return;
     // The other tab says which answers it waits for; which path is shown is for this one to say.
     this.conversation = { ...stored, selected: { ...stored.selected, ...this.conversation.selected } };
     this.show();
-  }
-
-  // Taking along.
-
-  export(kind) {
-    const { conversation } = this;
-    const path = shownPath(conversation).map(({ message }) => message);
-    if (kind === "md") download(fileName(conversation, "md"), toMarkdown(conversation, path), "text/markdown;charset=utf-8");
-    else download(fileName(conversation, "json"), toJson(conversation), "application/json");
-  }
-
-  async copyAll() {
-    const path = shownPath(this.conversation).map(({ message }) => message);
-    const isCopied = await copyText(toMarkdown(this.conversation, path));
-    announce(isCopied ? "Conversation copied." : "It could not be copied.");
-  }
-
-  async copyCode(target) {
-    const isCopied = await copyText(target.codeView.source);
-    target.textContent = isCopied ? "Copied" : "Not copied";
-    setTimeout(() => {
-      target.textContent = "Copy";
-    }, 1500);
-  }
-
-  // Notices.
-
-  /** Tells something above the composer, once for each name. */
-  notice(name, text, action = null) {
-    const close = button("×", "notice-close", () => this.unnotice(name), { "aria-label": "Dismiss" });
-    const made = el("div", { class: "notice", role: "status", "data-name": name }, el("p", { text }), action, close);
-    const old = this.notices.querySelector(`[data-name="${name}"]`);
-    if (old) old.replaceWith(made);
-    else this.notices.append(made);
-  }
-
-  unnotice(name) {
-    this.notices.querySelector(`[data-name="${name}"]`)?.remove();
   }
 }
 
