@@ -206,6 +206,11 @@ async fn pages_say_the_same_of_the_same_data() {
 #[tokio::test]
 async fn nothing_that_a_stranger_wrote_is_more_than_text() {
     let server = filled().await;
+    // The stranger's model is in the lists: what follows is no claim about pages without it.
+    for path in ["/models", "/models?tab=health", "/models?tab=availability"] {
+        let body = page(&server, path).await.body;
+        assert!(body.contains(HOSTILE), "{path}: {body}");
+    }
     for path in PATHS {
         let reply = page(&server, path).await;
         assert_eq!(reply.status, 200, "{path}");
