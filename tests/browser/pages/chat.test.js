@@ -75,7 +75,7 @@ withDemo("answers are made anew and questions edited; every version stays", asyn
   await page.waitForFunction(() => document.querySelector(".message-user .variants")?.innerText.includes("2/2"));
   assert.match(await answered(page), /= 30/);
   await page.locator(".message-user").getByRole("button", { name: "Earlier version" }).click();
-  assert.match(await page.locator(".message-user .bubble").innerText(), /3 \+ 4/);
+  await page.locator(".message-user .bubble", { hasText: "3 + 4" }).waitFor();
   assert.match(await answered(page), /= 7/);
   await page.locator(".message-user").getByRole("button", { name: "Later version" }).click();
   assert.match(await answered(page), /= 30/);

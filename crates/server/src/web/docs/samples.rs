@@ -3,6 +3,8 @@
 use router::AUTO;
 use serde_json::{Value, json};
 
+use crate::web::text::is_disturbing;
+
 /// The same call in three languages.
 pub(in crate::web) struct Sample {
     /// For the ids of its parts.
@@ -200,7 +202,33 @@ pub(super) fn spaced(value: &Value) -> String {
             let items: Vec<_> = items.iter().map(spaced).collect();
             format!("[{}]", items.join(", "))
         }
+        Value::String(text) => literal(text, json_escape),
         value => value.to_string(),
+    }
+}
+
+/// A string in quotes, as JSON has it. Characters that nobody sees and that change how others read are
+/// written as `escape` says.
+fn literal(text: &str, escape: impl Fn(char) -> String) -> String {
+    let mut written = String::new();
+    for letter in Value::from(text).to_string().chars() {
+        match is_disturbing(letter) {
+            false => written.push(letter),
+            true => written.push_str(&escape(letter)),
+        }
+    }
+    written
+}
+
+fn json_escape(letter: char) -> String {
+    let units = letter.encode_utf16(&mut [0; 2]).to_vec();
+    units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
+fn python_escape(letter: char) -> String {
+    match u32::from(letter) {
+        code @ ..=0xffff => format!("\\u{code:04x}"),
+        code => format!("\\U{code:08x}"),
     }
 }
 
@@ -220,6 +248,7 @@ fn python(value: &Value) -> String {
             let items: Vec<_> = items.iter().map(python).collect();
             format!("[{}]", items.join(", "))
         }
+        Value::String(text) => literal(text, python_escape),
         value => value.to_string(),
     }
 }
@@ -246,6 +275,9 @@ mod tests {
         let value = json!({ "a": [true, null, 1.5, "x"] });
         assert_eq!(spaced(&value), "{\"a\": [true, null, 1.5, \"x\"]}");
         assert_eq!(python(&value), "{\"a\": [True, None, 1.5, \"x\"]}");
+        let odd = json!("a\u{202e}b\u{e0001}");
+        assert_eq!(spaced(&odd), "\"a\\u202eb\\udb40\\udc01\"");
+        assert_eq!(python(&odd), "\"a\\u202eb\\U000e0001\"");
     }
 
     #[test]
