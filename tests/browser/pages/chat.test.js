@@ -59,7 +59,8 @@ withDemo("a reload keeps the conversation, and what is not sent yet", async (vis
   await page.click("#new-chat");
   assert.equal(await page.inputValue("#prompt"), "");
   await page.click(".conversation-open");
-  assert.equal(await page.inputValue("#prompt"), "a draft");
+  // What is stored is read first.
+  await page.waitForFunction(() => document.getElementById("prompt").value === "a draft");
 });
 
 withDemo("answers are made anew and questions edited; every version stays", async (visits) => {
