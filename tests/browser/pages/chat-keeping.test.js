@@ -2,28 +2,16 @@
 // typed and not sent.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, unlessMissing, visiting } from "../lib/browser.js";
 import { answered, ask, hasWords, isReady, kept, open, until } from "../lib/chat.js";
-import { startServer } from "../lib/server.js";
-import { startUpstream } from "../lib/upstream.js";
+import { serverWithHosts, suite } from "../lib/suite.js";
 
-let browser, server, upstream;
+let upstream;
 
-before(async () => {
-  if (unlessMissing.skip) return;
-  browser = await launch();
-  upstream = await startUpstream();
-  server = await startServer({ config: upstream.config });
+const withServer = suite(async () => {
+  const server = await serverWithHosts();
+  ({ upstream } = server);
+  return server;
 });
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  await upstream?.stop();
-});
-
-const withServer = (name, work, allowed) => test(name, unlessMissing, () => visiting(browser, server.url, work, allowed));
 
 const HELD = "/chat?model=test/held";
 

@@ -2,28 +2,11 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { artefacts, axe, launch, overflow, unlessMissing, visiting } from "../lib/browser.js";
+import { artefacts, axe, overflow } from "../lib/browser.js";
 import { answered, ask, open } from "../lib/chat.js";
-import { startServer } from "../lib/server.js";
-import { startUpstream } from "../lib/upstream.js";
+import { serverWithHosts, suite } from "../lib/suite.js";
 
-let browser, server, upstream;
-
-before(async () => {
-  if (unlessMissing.skip) return;
-  browser = await launch();
-  upstream = await startUpstream();
-  server = await startServer({ config: upstream.config });
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  await upstream?.stop();
-});
-
-const withHosts = (name, work, allowed) => test(name, unlessMissing, () => visiting(browser, server.url, work, allowed));
+const withHosts = suite(serverWithHosts);
 
 for (const colorScheme of ["light", "dark"]) {
   withHosts(`axe finds nothing serious (${colorScheme})`, async (visits) => {

@@ -3,9 +3,8 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { artefacts, axe, launch, overflow, scriptButtons, unlessMissing, visiting, withoutOwnScripts } from "../lib/browser.js";
-import { startServer } from "../lib/server.js";
+import { artefacts, axe, overflow, scriptButtons, withoutOwnScripts } from "../lib/browser.js";
+import { sample, suite } from "../lib/suite.js";
 
 const KEY = "/dashboard/keys/key_SampleNights";
 /** Each part, and what of the sample is to be seen there. */
@@ -22,20 +21,7 @@ const PARTS = [
 ];
 const WINDOWS = { desktop: { width: 1280, height: 800 }, mobile: { width: 320, height: 640 } };
 
-let browser, server;
-
-before(async () => {
-  if (unlessMissing.skip) return;
-  browser = await launch();
-  server = await startServer({ isSample: true });
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const withSample = (name, work, allowed) => test(name, unlessMissing, () => visiting(browser, server.url, work, allowed));
+const withSample = suite(sample);
 
 for (const [name, where, expected] of PARTS) {
   withSample(`${name} has something in it, fits and is fit for everybody`, async (visits) => {

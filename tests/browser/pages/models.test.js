@@ -2,26 +2,12 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { artefacts, axe, launch, overflow, unlessMissing, visiting } from "../lib/browser.js";
-import { startServer } from "../lib/server.js";
+import { artefacts, axe, overflow } from "../lib/browser.js";
+import { sample, suite } from "../lib/suite.js";
 
 const MODEL = "/models/openai/gpt-oss-20b:free";
 
-let browser, sample;
-
-before(async () => {
-  if (unlessMissing.skip) return;
-  browser = await launch();
-  sample = await startServer({ isSample: true });
-});
-
-after(async () => {
-  await browser?.close();
-  await sample?.stop();
-});
-
-const withSample = (name, work, allowed) => test(name, unlessMissing, () => visiting(browser, sample.url, work, allowed));
+const withSample = suite(sample);
 
 const names = (page) => page.locator(".model-name").allInnerTexts();
 
