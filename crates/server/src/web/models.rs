@@ -46,7 +46,7 @@ struct Models {
     sorts: Vec<Choice>,
     hosts: Vec<Choice>,
     author: Option<Author>,
-    /// Where nothing is found among what is free, but something among the rest: how much, and where.
+    /// Where nothing is found: how much there is among all models, and where.
     everywhere: Option<(usize, String)>,
     num_found: usize,
     num_all: usize,
