@@ -232,6 +232,32 @@ test("an answer without a stream has the same limits", async () => {
   }
 });
 
+/** Asks `fetch` that answers with these pieces of a stream. `onDelta` gets the answer as it grows. */
+async function askStream(pieces, onDelta) {
+  const before = globalThis.fetch;
+  const body = new ReadableStream({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(new TextEncoder().encode(piece));
+      controller.close();
+    },
+  });
+  globalThis.fetch = async () => new Response(body, { headers: { "content-type": "text/event-stream" } });
+  try {
+    return await ask({}, { onDelta });
+  } finally {
+    globalThis.fetch = before;
+  }
+}
+
+const event = (json) => `data: ${JSON.stringify(json)}\n\n`;
+
+test("words that come in one piece with an error are not lost", async () => {
+  const seen = [];
+  const piece = event(chunk({ content: "half " })) + event(chunk({ content: "an answer" })) + event({ error: { message: "gone" } });
+  await assert.rejects(askStream([piece], ({ content }) => seen.push(content)), (error) => error.kind === "stream" && error.message === "gone");
+  assert.deepEqual(seen, ["half an answer"]);
+});
+
 test("what was deleted comes back only if somebody wants it back", async () => {
   // Without IndexedDB, as here, conversations last as long as the page.
   const store = await openStore();

@@ -86,11 +86,15 @@ async function takeEvents(stream, answer, { signal, onDelta }) {
       const { done, value } = await reader.read();
       if (done) break;
       let grew = false;
-      for (const data of events.push(value)) {
-        if (data === "[DONE]") isDone = true;
-        else grew = takeChunk(answer, data) || grew;
+      try {
+        for (const data of events.push(value)) {
+          if (data === "[DONE]") isDone = true;
+          else grew = takeChunk(answer, data) || grew;
+        }
+      } finally {
+        // Words may come in one piece with the error behind them.
+        if (grew) onDelta?.(answer);
       }
-      if (grew) onDelta?.(answer);
       if (answer.content.length + answer.reasoning.length > MAX_ANSWER_CHARS) throw new AnswerError("too-long");
     }
   } catch (error) {
