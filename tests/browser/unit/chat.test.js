@@ -181,7 +181,7 @@ test("a stream is the same answer wherever it is cut", () => {
       content: "ä🙂",
       reasoning: "hm!",
       toolCalls: [{ id: "a", name: "f", arguments: '{"x":1}' }, { id: "b", name: "g", arguments: "{}" }],
-      numCallBytes: 9,
+      numCallBytes: 13,
       finish: "tool_calls",
       usage: { completion_tokens: 7 },
     });
@@ -207,13 +207,24 @@ test("the calls of an answer have limits, which are told", () => {
   refuses(many, call(MAX_CALLS, "{}"), "too-many-calls");
   refuses(many, call(1e9, "{}"), "too-many-calls");
   assert.equal(many.toolCalls.length, MAX_CALLS);
-  // Bytes, not characters, of all calls together; ids and names that are repeated do not count.
+  // Bytes, not characters, of all calls together; ids and names that are repeated count once.
   const long = emptyAnswer();
-  for (let piece = 0; piece < 16; piece += 1) takeChunk(long, call(piece % 2, "ä".repeat(MAX_CALL_BYTES / 32)));
+  for (let index = 0; index < 2; index += 1) takeChunk(long, call(index, ""));
+  const numNames = "c0".length + "f".length + "c1".length + "f".length;
+  assert.equal(long.numCallBytes, numNames);
+  takeChunk(long, call(0, "x".repeat(numNames)));
+  for (let piece = 0; piece < 15; piece += 1) takeChunk(long, call(piece % 2, "ä".repeat(MAX_CALL_BYTES / 32)));
+  takeChunk(long, call(1, "ä".repeat(MAX_CALL_BYTES / 32 - numNames)));
   assert.equal(long.numCallBytes, MAX_CALL_BYTES);
+  takeChunk(long, call(1, ""));
   refuses(long, call(0, "x"), "calls-too-long");
-  assert.equal(long.toolCalls[0].arguments.length + long.toolCalls[1].arguments.length, MAX_CALL_BYTES / 2);
-  refuses(emptyAnswer(), call(0, "", { id: "i".repeat(5000) }), "calls-too-long");
+  assert.equal(long.toolCalls[0].arguments.length, numNames + MAX_CALL_BYTES / 4);
+  // An id or a name may be long, as far as all together is not.
+  const named = emptyAnswer();
+  takeChunk(named, call(0, "", { id: "i".repeat(5000), function: { name: "g".repeat(5000) } }));
+  assert.deepEqual([named.toolCalls[0].id.length, named.toolCalls[0].name.length, named.numCallBytes], [5000, 5000, 10_000]);
+  refuses(named, call(1, "", { id: "i".repeat(MAX_CALL_BYTES - 10_000) }), "calls-too-long");
+  refuses(emptyAnswer(), call(0, "", { function: { name: "f".repeat(MAX_CALL_BYTES) } }), "calls-too-long");
   for (const kind of ["too-many-calls", "calls-too-long"]) {
     const words = explain({ kind, message: kind });
     assert.equal(words.action, "retry");

@@ -15,7 +15,7 @@ export function explain(failure) {
     case "too-many-calls":
       return say("The answer was stopped.", `It calls more than ${MAX_CALLS} functions at once. Try again, or offer the model fewer functions.`, "retry");
     case "calls-too-long":
-      return say("The answer was stopped.", `What it calls functions with is longer than ${MAX_CALL_BYTES >> 20} MiB. Try again, or ask for less at once.`, "retry");
+      return say("The answer was stopped.", `Its calls of functions are longer than ${MAX_CALL_BYTES >> 20} MiB together. Try again, or ask for less at once.`, "retry");
     case "stream":
       return say("The answer broke off.", `${sentence(failure.message) || "Whoever answered failed."} What came so far stays; try again for a whole answer.`, "retry");
     default:

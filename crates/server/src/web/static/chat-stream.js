@@ -3,11 +3,9 @@
 /** A longer line of a stream, or a longer answer, is not taken. */
 const MAX_LINE_CHARS = 1_000_000;
 const MAX_ANSWER_CHARS = 2_000_000;
-/** Functions that one answer may call, and bytes of all that it calls them with. */
+/** Functions that one answer may call, and bytes of all those calls: ids, names and arguments. */
 export const MAX_CALLS = 128;
 export const MAX_CALL_BYTES = 1 << 20;
-/** Of the name of a function, or the id of a call. */
-const MAX_NAME_CHARS = 1000;
 
 /** Why there is no answer, or no whole one.
  *
@@ -178,6 +176,7 @@ function wordsOf(content) {
 }
 
 const utf8 = new TextEncoder();
+const numBytes = (text) => utf8.encode(text).length;
 const textOf = (value) => (typeof value === "string" ? value : "");
 
 function takeMessage(answer, delta) {
@@ -191,16 +190,15 @@ function takeCall(answer, call, position) {
   const index = call?.index ?? position;
   if (!call || !Number.isInteger(index) || index < 0) return;
   if (index >= MAX_CALLS) throw new AnswerError("too-many-calls");
-  const name = textOf(call.function?.name);
-  const id = textOf(call.id);
-  const words = textOf(call.function?.arguments);
-  answer.numCallBytes += utf8.encode(words).length;
-  const isTooLong = answer.numCallBytes > MAX_CALL_BYTES || name.length > MAX_NAME_CHARS || id.length > MAX_NAME_CHARS;
-  if (isTooLong) throw new AnswerError("calls-too-long");
   while (answer.toolCalls.length <= index) answer.toolCalls.push({ id: "", name: "", arguments: "" });
   const known = answer.toolCalls[index];
   // Some repeat both with every piece.
-  if (id !== "") known.id = id;
-  if (name !== "") known.name = name;
+  const id = textOf(call.id) || known.id;
+  const name = textOf(call.function?.name) || known.name;
+  const words = textOf(call.function?.arguments);
+  answer.numCallBytes += numBytes(id) - numBytes(known.id) + numBytes(name) - numBytes(known.name) + numBytes(words);
+  if (answer.numCallBytes > MAX_CALL_BYTES) throw new AnswerError("calls-too-long");
+  known.id = id;
+  known.name = name;
   known.arguments += words;
 }
