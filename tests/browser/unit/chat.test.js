@@ -11,6 +11,7 @@ const web = "../../../crates/server/src/web/static";
 const { addMessage, changeMessage, merged, newConversation, openCalls, pathTo, select, shownPath, titleOf } = await import(`${web}/chat-tree.js`);
 const { BadSetting, readSchema, readTools, requestBody } = await import(`${web}/chat-request.js`);
 const { AnswerError, EventReader, MAX_CALLS, MAX_CALL_BYTES, ask, emptyAnswer, takeChunk } = await import(`${web}/chat-stream.js`);
+const { RunningAnswer } = await import(`${web}/chat-answer.js`);
 const { draftOf, forgetDraft, forgetDraftsOf, keepDraft, onDraft } = await import(`${web}/chat-draft.js`);
 const { openStore } = await import(`${web}/chat-store.js`);
 const { jsonFault } = await import(`${web}/json-fault.js`);
@@ -77,7 +78,7 @@ test("a request has the conversation in the form of the API", () => {
   const conversation = newConversation({ system: "Be brief.", effort: "high", temperature: "0.5", maxTokens: "100", model: "x" }, 1, "c");
   const asked = addMessage(conversation, null, { role: "user", content: "weather?" });
   const call = { id: "call_1", name: "f", arguments: "{}" };
-  const called = addMessage(conversation, asked.id, { role: "assistant", content: "", reasoning: "hm", toolCalls: [call] });
+  const called = addMessage(conversation, asked.id, { role: "assistant", content: "", reasoning: "hm", toolCalls: [call], status: "done" });
   assert.deepEqual(openCalls(shownPath(conversation), 1), [call]);
   const result = addMessage(conversation, called.id, { role: "tool", toolCallId: "call_1", name: "f", content: "7" });
   assert.deepEqual(openCalls(shownPath(conversation), 1), []);
@@ -91,6 +92,28 @@ test("a request has the conversation in the form of the API", () => {
   ]);
   assert.deepEqual([body.model, body.reasoning_effort, body.temperature, body.max_completion_tokens, body.stream], ["x", "high", 0.5, 100, true]);
   assert.ok(!("tools" in body) && !("response_format" in body));
+});
+
+test("calls that were cut short are neither offered nor sent", () => {
+  const call = { id: "call_0", name: "f", arguments: '{"city": "Os' };
+  const cut = [{ status: "stopped" }, { status: "failed" }, { status: "streaming" }, { status: "done", meta: { finish: "length" } }];
+  for (const end of cut) {
+    const conversation = talk("one");
+    const [{ message: asked }] = shownPath(conversation);
+    const whole = addMessage(conversation, asked.id, { role: "assistant", content: "", toolCalls: [{ ...call, arguments: "{}" }], status: "done" });
+    const result = addMessage(conversation, whole.id, { role: "tool", toolCallId: "call_0", name: "f", content: "7" });
+    const broken = addMessage(conversation, result.id, { role: "assistant", content: "Let me look.", toolCalls: [call], ...end });
+    const path = shownPath(conversation);
+    assert.deepEqual(openCalls(path, path.length - 1), [], JSON.stringify(end));
+    // Earlier versions of this page took results of such calls.
+    const late = addMessage(conversation, broken.id, { role: "tool", toolCallId: "call_0", name: "f", content: "8" });
+    const { messages } = requestBody(pathTo(conversation, late.id), conversation.settings);
+    assert.deepEqual(messages.slice(1), [
+      { role: "assistant", content: null, tool_calls: [{ id: "call_0", type: "function", function: { name: "f", arguments: "{}" } }] },
+      { role: "tool", tool_call_id: "call_0", content: "7" },
+      { role: "assistant", content: "Let me look." },
+    ], JSON.stringify(end));
+  }
 });
 
 test("settings that cannot be sent name the field and what to do", () => {
@@ -243,8 +266,8 @@ test("an answer without a stream has the same limits", async () => {
   }
 });
 
-/** Asks `fetch` that answers with these pieces of a stream. `onDelta` gets the answer as it grows. */
-async function askStream(pieces, onDelta) {
+/** Runs `work` while the server answers with these pieces of a stream. */
+async function whileFetching(pieces, work) {
   const before = globalThis.fetch;
   const body = new ReadableStream({
     start(controller) {
@@ -254,7 +277,7 @@ async function askStream(pieces, onDelta) {
   });
   globalThis.fetch = async () => new Response(body, { headers: { "content-type": "text/event-stream" } });
   try {
-    return await ask({}, { onDelta });
+    return await work();
   } finally {
     globalThis.fetch = before;
   }
@@ -265,8 +288,20 @@ const event = (json) => `data: ${JSON.stringify(json)}\n\n`;
 test("words that come in one piece with an error are not lost", async () => {
   const seen = [];
   const piece = event(chunk({ content: "half " })) + event(chunk({ content: "an answer" })) + event({ error: { message: "gone" } });
-  await assert.rejects(askStream([piece], ({ content }) => seen.push(content)), (error) => error.kind === "stream" && error.message === "gone");
+  const onDelta = ({ content }) => seen.push(content);
+  await assert.rejects(whileFetching([piece], () => ask({}, { onDelta })), (error) => error.kind === "stream" && error.message === "gone");
   assert.deepEqual(seen, ["half an answer"]);
+});
+
+test("an answer that breaks off within a call does not ask for its result", async () => {
+  const conversation = talk("one");
+  const [{ message: asked }] = shownPath(conversation);
+  const answer = addMessage(conversation, asked.id, { role: "assistant", content: "", reasoning: "", toolCalls: [], status: "streaming" });
+  const words = event(chunk({ tool_calls: [{ index: 0, id: "a", function: { name: "f", arguments: '{"x": ' } }] }));
+  const running = new RunningAnswer(conversation, answer.id, () => {});
+  await whileFetching([words], () => running.run({ model: "m" }, ""));
+  assert.deepEqual([answer.status, answer.failure.kind, answer.toolCalls.length], ["failed", "broken", 1]);
+  assert.deepEqual(openCalls(shownPath(conversation), 1), []);
 });
 
 test("what was deleted comes back only if somebody wants it back", async () => {

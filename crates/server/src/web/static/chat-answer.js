@@ -71,7 +71,7 @@ export class RunningAnswer {
     failure.excluded = exclusionsOfError(failure.metadata);
     if (failure.metadata) failure.message = withoutLists(failure.message);
     delete failure.metadata;
-    // Calls that are cut short, or too many, cannot be given results.
+    // Calls beyond the limits are more than the page should show.
     const isBeyondLimits = failure.kind === "too-many-calls" || failure.kind === "calls-too-long";
     return { status: "failed", failure, ...(isBeyondLimits ? { toolCalls: [] } : {}) };
   }

@@ -5,6 +5,7 @@ import { draftOf, forgetDraft, keepDraft } from "./chat-draft.js";
 import { explain } from "./chat-errors.js";
 import { showsReasoning } from "./chat-settings.js";
 import { attemptsList, duration, trailView } from "./chat-trail.js";
+import { wholeCalls } from "./chat-tree.js";
 import { MarkdownView } from "./markdown.js";
 import { plainText } from "./plain-text.js";
 
@@ -62,7 +63,7 @@ export class MessageView {
     this.updateReasoning(isStreaming);
     this.markdown.update(message.content);
     this.waiting.hidden = !isStreaming || message.content !== "" || message.reasoning !== "" || message.toolCalls.length > 0;
-    this.updateCalls(isStreaming, isLast ? openCalls : []);
+    this.updateCalls(isLast ? openCalls : []);
     this.updateFailure(isLast);
   }
 
@@ -97,19 +98,20 @@ export class MessageView {
     this.reasoningTitle.textContent = isThinking ? `Thinking${time} …` : `Thought${time}`;
   }
 
-  updateCalls(isStreaming, openCalls) {
-    const { toolCalls } = this.message;
-    const state = JSON.stringify([toolCalls, isStreaming, openCalls.map((call) => call.id)]);
+  updateCalls(openCalls) {
+    const { toolCalls, status } = this.message;
+    const state = JSON.stringify([toolCalls, status, openCalls.map((call) => call.id)]);
     if (state === this.callsState) return;
     this.callsState = state;
+    const verb = status === "streaming" ? "Calls " : wholeCalls(this.message).length > 0 ? "Called " : "Began to call ";
     const cards = toolCalls.map((call) => el(
       "div",
       { class: "call" },
-      el("p", { class: "tool-title" }, isStreaming ? "Calls " : "Called ", el("code", { text: call.name || "…" })),
+      el("p", { class: "tool-title" }, verb, el("code", { text: call.name || "…" })),
       el("pre", { class: "tool-words", tabindex: "0", role: "group", "aria-label": `Arguments of ${call.name}`, text: prettyJson(call.arguments) }),
     ));
     this.calls.replaceChildren(...cards);
-    if (isStreaming || openCalls.length === 0) return;
+    if (openCalls.length === 0) return;
     this.calls.append(this.resultsForm(openCalls));
     this.actions.waits(this.calls.querySelector("textarea"));
   }

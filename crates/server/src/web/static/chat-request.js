@@ -1,5 +1,6 @@
 // What is sent to the server: the body of a request, made of a conversation and its settings.
 
+import { wholeCalls } from "./chat-tree.js";
 import { jsonFault } from "./json-fault.js";
 
 const MAX_TOOLS = 128;
@@ -35,16 +36,24 @@ export function requestBody(path, settings) {
 
 function messagesOf(path, system) {
   const messages = system.trim() === "" ? [] : [{ role: "system", content: system }];
+  let called = new Set();
   for (const message of path) {
     if (message.role === "user") {
       messages.push({ role: "user", content: message.content });
-    } else if (message.role === "tool") {
-      messages.push({ role: "tool", tool_call_id: message.toolCallId, content: message.content });
-    } else if (message.toolCalls?.length > 0) {
+      continue;
+    }
+    if (message.role === "tool") {
+      // The API takes no result of a call that it was not told of.
+      if (called.has(message.toolCallId)) messages.push({ role: "tool", tool_call_id: message.toolCallId, content: message.content });
+      continue;
+    }
+    const calls = wholeCalls(message);
+    called = new Set(calls.map((call) => call.id));
+    if (calls.length > 0) {
       messages.push({
         role: "assistant",
         content: message.content || null,
-        tool_calls: message.toolCalls.map((call) => ({
+        tool_calls: calls.map((call) => ({
           id: call.id,
           type: "function",
           function: { name: call.name, arguments: call.arguments || "{}" },

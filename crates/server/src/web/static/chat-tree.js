@@ -97,14 +97,20 @@ export function pathTo(conversation, id) {
   return path;
 }
 
-/** The calls of a message that have no result on the path behind it. */
+/** The calls of a message that came whole. Those of an answer that was stopped, broke off or used up its
+ * tokens may have ended within their arguments, so that nobody can run them. */
+export function wholeCalls({ status, meta, toolCalls }) {
+  return status === "done" && meta?.finish !== "length" ? toolCalls ?? [] : [];
+}
+
+/** The whole calls of a message that have no result on the path behind it. */
 export function openCalls(path, index) {
   const { message } = path[index];
   const answered = new Set();
   for (let next = index + 1; path[next]?.message.role === "tool"; next += 1) {
     answered.add(path[next].message.toolCallId);
   }
-  return (message.toolCalls ?? []).filter((call) => !answered.has(call.id));
+  return wholeCalls(message).filter((call) => !answered.has(call.id));
 }
 
 /** What two tabs made of the same conversation, together: every message of both, of each the later

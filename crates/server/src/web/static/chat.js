@@ -16,7 +16,7 @@ import { SettingsDialog, lastSettings, rememberSettings } from "./chat-settings.
 import { Sidebar } from "./chat-sidebar.js";
 import { openStore } from "./chat-store.js";
 import { Thread } from "./chat-thread.js";
-import { addMessage, changeMessage, newConversation, openCalls, pathTo, select, shownPath } from "./chat-tree.js";
+import { addMessage, changeMessage, newConversation, openCalls, pathTo, select, shownPath, wholeCalls } from "./chat-tree.js";
 
 /** Answers that may come at the same time, in several conversations. */
 const MAX_RUNNING = 4;
@@ -344,7 +344,7 @@ class Chat {
   tellEnd(message) {
     if (message.status === "stopped") announce("Stopped.");
     else if (message.status === "failed") announce(explain(message.failure).title);
-    else if (message.toolCalls.length > 0) announce(`The model calls ${message.toolCalls.map((call) => call.name).join(" and ")} and waits for the result.`);
+    else if (wholeCalls(message).length > 0) announce(`The model calls ${message.toolCalls.map((call) => call.name).join(" and ")} and waits for the result.`);
     else if (message.content.length <= MAX_ANNOUNCED_CHARS) announce(`Answer: ${message.content}`);
     else announce("The answer is complete.");
   }
