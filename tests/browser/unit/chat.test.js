@@ -16,6 +16,7 @@ const { draftOf, forgetDraft, forgetDraftsOf, keepDraft, onDraft } = await impor
 const { openStore } = await import(`${web}/chat-store.js`);
 const { jsonFault } = await import(`${web}/json-fault.js`);
 const { explain } = await import(`${web}/chat-errors.js`);
+const { Notices } = await import(`${web}/chat-notices.js`);
 const { duration, readAttempts, tokensPerSecond } = await import(`${web}/chat-trail.js`);
 const { fileName, toMarkdown } = await import(`${web}/chat-export.js`);
 
@@ -380,6 +381,34 @@ test("a draft of another tab stays, and those of a deleted conversation come bac
   const forgotten = forgetDraftsOf(conversation);
   assert.deepEqual(new Map(forgotten), new Map([["c", "next"], [`edit.${first}`, "uno"], [`result.0.${second}`, "7"]]));
   assert.deepEqual(Object.keys(localStorage).sort(), ["freeway.chat.draft.edit.elsewhere", "freeway.chat.draft.new"]);
+});
+
+test("a state is told once, and stays dismissed until it changes", () => {
+  const root = document.createElement("div");
+  const notices = new Notices(root);
+  const told = () => root.childNodes.map((one) => one.childNodes[0].textContent);
+  const dismiss = () => root.childNodes[0].childNodes.at(-1).click();
+  notices.showState("draft", "full");
+  const [first] = root.childNodes;
+  notices.showState("draft", "full");
+  assert.equal(root.childNodes[0], first, "it is the same element");
+  notices.showState("draft", "too long");
+  assert.deepEqual(told(), ["too long"]);
+  dismiss();
+  notices.showState("draft", "too long");
+  assert.deepEqual(told(), []);
+  notices.showState("draft", "full");
+  assert.deepEqual(told(), ["full"]);
+  dismiss();
+  notices.hide("draft");
+  notices.showState("draft", "full");
+  assert.deepEqual(told(), ["full"]);
+  // What answers somebody is told each time.
+  notices.show("running", "wait");
+  notices.hide("draft");
+  dismiss();
+  notices.show("running", "wait");
+  assert.deepEqual(told(), ["wait"]);
 });
 
 test("attempts, times and rates", () => {

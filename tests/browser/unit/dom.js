@@ -40,6 +40,7 @@ class Element extends Node {
     super();
     this.localName = name;
     this.attributes = new Map();
+    this.listeners = new Map();
     this.childNodes = [];
   }
 
@@ -61,6 +62,14 @@ class Element extends Node {
 
   getAttribute(name) {
     return this.attributes.get(name) ?? null;
+  }
+
+  addEventListener(name, listener) {
+    this.listeners.set(name, listener);
+  }
+
+  click() {
+    this.listeners.get("click")();
   }
 
   append(...nodes) {

@@ -5,21 +5,35 @@ import { button, el } from "./chat-dom.js";
 export class Notices {
   constructor(root) {
     this.root = root;
-  }
-
-  named(name) {
-    return this.root.querySelector(`[data-name="${name}"]`);
+    /** By name: what is shown, and what was told last, be it dismissed or not. */
+    this.shown = new Map();
+    this.told = new Map();
   }
 
   show(name, text, action = null) {
-    const close = button("×", "notice-close", () => this.hide(name), { "aria-label": "Dismiss" });
+    const close = button("×", "notice-close", () => this.dismiss(name), { "aria-label": "Dismiss" });
     const made = el("div", { class: "notice", role: "status", "data-name": name }, el("p", { text }), action, close);
-    const old = this.named(name);
+    const old = this.shown.get(name);
     if (old) old.replaceWith(made);
     else this.root.append(made);
+    this.shown.set(name, made);
+    this.told.set(name, text);
   }
 
+  /** For a state that is told again and again, such as with each letter: screen readers read it once,
+   * and who dismissed it sees it again when it is another one, or was over. */
+  showState(name, text, action = null) {
+    if (this.told.get(name) !== text) this.show(name, text, action);
+  }
+
+  dismiss(name) {
+    this.shown.get(name)?.remove();
+    this.shown.delete(name);
+  }
+
+  /** To be called when what was told is over. */
   hide(name) {
-    this.named(name)?.remove();
+    this.dismiss(name);
+    this.told.delete(name);
   }
 }

@@ -87,7 +87,7 @@ class Chat {
     });
     // Where nothing at all is kept that is said already.
     onDraft((reason) => {
-      if (reason && this.store.isLasting) this.notices.show("draft", reason);
+      if (reason && this.store.isLasting) this.notices.showState("draft", reason);
       else this.notices.hide("draft");
     });
     this.prompt.addEventListener("input", () => {
