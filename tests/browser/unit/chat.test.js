@@ -12,7 +12,7 @@ const { addMessage, changeMessage, merged, newConversation, openCalls, pathTo, s
 const { BadSetting, readSchema, readTools, requestBody } = await import(`${web}/chat-request.js`);
 const { AnswerError, EventReader, MAX_CALLS, MAX_CALL_BYTES, ask, emptyAnswer, takeChunk } = await import(`${web}/chat-stream.js`);
 const { RunningAnswer } = await import(`${web}/chat-answer.js`);
-const { draftOf, forgetDraft, forgetDraftsOf, keepDraft, onDraft } = await import(`${web}/chat-draft.js`);
+const { MAX_DRAFTS, draftOf, draftsOf, forgetDraft, forgetDraftsExcept, forgetDraftsOf, keepDraft, onDraft } = await import(`${web}/chat-draft.js`);
 const { openStore } = await import(`${web}/chat-store.js`);
 const { jsonFault } = await import(`${web}/json-fault.js`);
 const { explain } = await import(`${web}/chat-errors.js`);
@@ -356,9 +356,6 @@ test("a draft that cannot be kept stays on the page, and that is told", () => {
   forgetDraft("a", "more");
   assert.deepEqual([draftOf("a"), localStorage.getItem("freeway.chat.draft.a")], ["", null]);
   FakeStorage.isFull = false;
-  for (let index = 0; index < 300; index += 1) keepDraft(`many${index}`, `text ${index}`);
-  assert.match(told.at(-1), /200 drafts/);
-  for (const index of [0, 150, 299]) assert.equal(draftOf(`many${index}`), `text ${index}`);
   Object.defineProperty(globalThis, "localStorage", { configurable: true, get: () => { throw new DOMException("no", "SecurityError"); } });
   keepDraft(null, "private");
   assert.equal(draftOf(null), "private");
@@ -372,15 +369,55 @@ test("a draft of another tab stays, and those of a deleted conversation come bac
   localStorage.setItem("freeway.chat.draft.new", "of another tab");
   forgetDraft(null, "mine");
   assert.equal(draftOf(null), "of another tab");
-  const conversation = talk("one", "two");
-  const [first, second] = shownPath(conversation).map(({ message }) => message.id);
   keepDraft("c", "next");
-  keepDraft(`edit.${first}`, "uno");
-  keepDraft(`result.0.${second}`, "7");
-  keepDraft("edit.elsewhere", "stays");
-  const forgotten = forgetDraftsOf(conversation);
-  assert.deepEqual(new Map(forgotten), new Map([["c", "next"], [`edit.${first}`, "uno"], [`result.0.${second}`, "7"]]));
-  assert.deepEqual(Object.keys(localStorage).sort(), ["freeway.chat.draft.edit.elsewhere", "freeway.chat.draft.new"]);
+  keepDraft("c.m1.edit", "uno");
+  keepDraft("c.m2.result.0", "7");
+  keepDraft("c2.m1.edit", "stays");
+  const stored = () => Object.keys(localStorage).filter((name) => name.startsWith("freeway.chat.draft.")).sort();
+  const drafts = draftsOf("c");
+  assert.deepEqual(drafts, new Map([["c", "next"], ["c.m1.edit", "uno"], ["c.m2.result.0", "7"]]));
+  forgetDraftsOf("c.m2");
+  assert.equal(draftOf("c.m2.result.0"), "");
+  assert.equal(draftOf("c.m1.edit"), "uno");
+  forgetDraftsOf("c");
+  assert.deepEqual(stored(), ["freeway.chat.draft.c2.m1.edit", "freeway.chat.draft.new"]);
+  for (const [id, text] of drafts) keepDraft(id, text);
+  assert.deepEqual(draftsOf("c"), drafts);
+  // Of conversations that are no more nothing stays, and the new one is always there.
+  keepDraft("c", "x".repeat(200_000));
+  forgetDraftsExcept(["c2"]);
+  assert.deepEqual(stored(), ["freeway.chat.draft.c2.m1.edit", "freeway.chat.draft.new"]);
+  assert.equal(draftOf("c"), "");
+});
+
+test("a draft too many drops the one that was not written for longest", () => {
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, value: new FakeStorage() });
+  const told = [];
+  onDraft((reason) => told.push(reason));
+  // Of an earlier version of the page, which kept no order.
+  localStorage.setItem("freeway.chat.draft.older", "in no order");
+  for (let index = 0; index < MAX_DRAFTS - 1; index += 1) keepDraft(`many${index}`, `text ${index}`);
+  keepDraft("many0", "written again");
+  assert.equal(draftOf("older"), "in no order");
+  keepDraft("more", "one too many");
+  assert.equal(draftOf("older"), "");
+  for (const index of [1, 2]) {
+    keepDraft(`last${index}`, "another");
+    assert.equal(draftOf(`many${index}`), "");
+  }
+  assert.deepEqual([draftOf("many0"), draftOf("many3"), draftOf("more")], ["written again", "text 3", "one too many"]);
+  assert.equal(draftsOf("many3").size, 1);
+  // One that was forgotten makes room.
+  forgetDraft("many50");
+  keepDraft("last3", "another");
+  assert.equal(draftOf("many3"), "text 3");
+  assert.ok(told.every((reason) => reason === null));
+  for (const odd of ["", "{", "7", "null", '["freeway.key", 7]']) {
+    localStorage.setItem("freeway.chat.drafts", odd);
+    keepDraft("odd", odd);
+    assert.equal(draftOf("odd"), odd);
+  }
+  assert.equal(draftOf("many3"), "text 3");
 });
 
 test("a state is told once, and stays dismissed until it changes", () => {

@@ -1,7 +1,7 @@
 // One message of the conversation, as it is shown.
 
 import { button, copyText, el, flash } from "./chat-dom.js";
-import { draftOf, forgetDraft, keepDraft } from "./chat-draft.js";
+import { draftOf, forgetDraft, forgetDraftsOf, keepDraft } from "./chat-draft.js";
 import { explain } from "./chat-errors.js";
 import { showsReasoning } from "./chat-settings.js";
 import { attemptsList, duration, trailView } from "./chat-trail.js";
@@ -11,10 +11,12 @@ import { plainText } from "./plain-text.js";
 
 const HEADINGS = { user: "You", assistant: "Answer", tool: "Result" };
 
-/** Shows a message. `actions` has `edit`, `regenerate`, `select`, `result`, `waits`, `act`. */
+/** Shows a message of a conversation, which is named by its id. `actions` has `edit`, `regenerate`,
+ * `select`, `result`, `waits`, `act`. */
 export class MessageView {
-  constructor(message, actions) {
+  constructor(conversation, message, actions) {
     this.id = message.id;
+    this.draftId = `${conversation}.${message.id}`;
     this.actions = actions;
     this.message = message;
     this.heading = el("h2", { class: "visually-hidden", text: HEADINGS[message.role] });
@@ -120,14 +122,13 @@ export class MessageView {
   resultsForm(calls) {
     const fields = calls.map((call, index) => {
       const id = `result-${this.id}-${index}`;
-      // As names of drafts are: they end with the message.
-      const draft = `result.${index}.${this.id}`;
+      const draft = `${this.draftId}.result.${index}`;
       const area = el("textarea", {
         id, rows: "3", placeholder: "What the function returns, such as {\"temperature\": 7}", spellcheck: "false",
         on: { input: () => keepDraft(draft, area.value) },
       });
       area.value = draftOf(draft);
-      return { call, draft, label: el("label", { for: id }, "Result of ", el("code", { text: call.name })), area };
+      return { call, label: el("label", { for: id }, "Result of ", el("code", { text: call.name })), area };
     });
     const error = el("p", { class: "field-error", role: "alert" });
     return el(
@@ -147,7 +148,7 @@ export class MessageView {
               return;
             }
             const isTaken = this.actions.result(this.id, fields.map(({ call, area }) => ({ call, content: area.value })));
-            if (isTaken) for (const { draft } of fields) forgetDraft(draft);
+            if (isTaken) forgetDraftsOf(this.draftId);
           },
         },
       },
@@ -262,7 +263,7 @@ export class MessageView {
   /** Puts a field in the place of the user's words. */
   edit() {
     if (this.form) return;
-    const draft = `edit.${this.id}`;
+    const draft = `${this.draftId}.edit`;
     const area = el("textarea", {
       rows: "4", "aria-label": "Edit your message", dir: "auto", on: { input: () => keepDraft(draft, area.value) },
     });

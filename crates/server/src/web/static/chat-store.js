@@ -75,13 +75,19 @@ class BrowserStore {
     this.channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(DATABASE) : null;
     /** Conversations that this tab knows to be stored. */
     this.known = new Set();
+    this.listener = () => {};
     // A later version of this page needs the database for itself.
     database.onversionchange = () => database.close();
   }
 
-  /** Calls `listener` with `{kind: "saved" | "deleted", id}` for what other tabs do. */
+  /** Calls `listener` with `{kind: "saved" | "deleted", id}` for what other tabs do, and with `dropped` for
+   * what is one too many, also by this tab. */
   onChange(listener) {
-    this.channel?.addEventListener("message", (event) => listener(event.data));
+    this.listener = listener;
+    this.channel?.addEventListener("message", ({ data }) => {
+      if (data.kind === "dropped") this.known.delete(data.id);
+      listener(data);
+    });
   }
 
   /** What the list shows, the newest first. */
@@ -122,7 +128,13 @@ class BrowserStore {
     if (!result) throw new NotKept("deleted", "This conversation was deleted in another tab.");
     this.known.add(id);
     this.channel?.postMessage({ kind: "saved", id });
-    for (const head of dropped) this.channel?.postMessage({ kind: "deleted", id: head.id });
+    for (const head of dropped) {
+      // Nobody wanted it gone: who goes on in it keeps it again.
+      this.known.delete(head.id);
+      const change = { kind: "dropped", id: head.id };
+      this.channel?.postMessage(change);
+      this.listener(change);
+    }
     return result;
   }
 

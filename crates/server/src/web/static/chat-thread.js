@@ -51,7 +51,7 @@ export class Thread {
   viewOf(message) {
     let view = this.views.get(message.id);
     if (!view) {
-      view = new MessageView(message, this.actions);
+      view = new MessageView(this.conversation.id, message, this.actions);
       this.views.set(message.id, view);
     }
     return view;

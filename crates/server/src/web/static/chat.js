@@ -2,7 +2,7 @@
 
 import { RunningAnswer } from "./chat-answer.js";
 import { announce, button, byId, el } from "./chat-dom.js";
-import { draftOf, forgetDraft, forgetDraftsOf, keepDraft, onDraft } from "./chat-draft.js";
+import { draftOf, draftsOf, forgetDraft, forgetDraftsExcept, forgetDraftsOf, keepDraft, onDraft } from "./chat-draft.js";
 import { explain } from "./chat-errors.js";
 import { KeyField } from "./chat-key.js";
 import { KeyNeeded, Models } from "./chat-models.js";
@@ -75,6 +75,7 @@ class Chat {
     if (!this.store.isLasting) {
       this.notices.show("store", "This browser keeps nothing here, such as in a private window: conversations end with this page. Export what you need.");
     }
+    await this.forgetLostDrafts();
     await this.open(location.hash.slice(1) || null, new URLSearchParams(location.search).get("model"));
     byId("chat").dataset.ready = "";
     await Promise.all([this.refreshList(), this.loadModels()]);
@@ -121,7 +122,7 @@ class Chat {
       if (!document.hidden) return;
       for (const { conversation } of this.running.values()) this.keep(conversation);
     });
-    this.store.onChange((change) => this.changedElsewhere(change));
+    this.store.onChange((change) => this.changed(change));
   }
 
   // Which conversation is shown.
@@ -242,9 +243,9 @@ class Chat {
     const path = shownPath(this.conversation);
     let parent = path.at(-1)?.message ?? null;
     // The API wants a result for every call.
-    for (const call of parent?.role === "assistant" ? openCalls(path, path.length - 1) : []) {
-      parent = this.addResult(parent.id, call, "No result was given.");
-    }
+    const calls = parent?.role === "assistant" ? openCalls(path, path.length - 1) : [];
+    if (calls.length > 0) forgetDraftsOf(`${this.conversation.id}.${parent.id}`);
+    for (const call of calls) parent = this.addResult(parent.id, call, "No result was given.");
     const asked = addMessage(this.conversation, parent?.id, { role: "user", content: text });
     if (words === this.prompt.value) {
       forgetDraft(this.draftId, words);
@@ -385,9 +386,18 @@ class Chat {
     this.sidebar.show(await this.store.heads().catch(() => []), this.conversation.id);
   }
 
+  /** Forgets drafts of conversations that were dropped or deleted where nobody saw to it. */
+  async forgetLostDrafts() {
+    if (!this.store.isLasting) return;
+    const heads = await this.store.heads().catch(() => null);
+    if (heads) forgetDraftsExcept(heads.map(({ id }) => id));
+  }
+
   async remove(id) {
     const running = this.running.get(id);
     running?.stop();
+    // Another tab forgets them, too, as soon as it hears of this.
+    const drafts = draftsOf(id);
     // What is on the page may be later than what is kept.
     const shown = this.conversation.id === id ? this.conversation : null;
     const conversation = running?.conversation ?? shown ?? await this.store.get(id).catch(() => null);
@@ -397,7 +407,7 @@ class Chat {
       this.notices.show("keep", "The conversation could not be deleted. Try again.");
       return;
     }
-    const drafts = conversation ? forgetDraftsOf(conversation) : [];
+    forgetDraftsOf(id);
     if (this.wanted === id) await this.go(null);
     await this.refreshList();
     if (!conversation) return;
@@ -425,8 +435,10 @@ class Chat {
     this.fit();
   }
 
-  async changedElsewhere({ kind, id }) {
+  /** Follows what became of a conversation in another tab, or of one that was dropped. */
+  async changed({ kind, id }) {
     if (kind === "deleted") this.running.get(id)?.stop();
+    if (kind !== "saved") forgetDraftsOf(id);
     await this.refreshList();
     if (this.wanted !== id || this.conversation.id !== id || this.isNew) return;
     if (kind === "deleted") {
