@@ -33,6 +33,7 @@ const ASSETS: &[Asset] = assets![
     "chat-draft.js",
     "chat-errors.js",
     "chat-export.js",
+    "chat-keeper.js",
     "chat-key.js",
     "chat-menu.js",
     "chat-message.js",

@@ -15,6 +15,7 @@ const MODULES: &[&str] = &[
     "chat-draft.js",
     "chat-errors.js",
     "chat-export.js",
+    "chat-keeper.js",
     "chat-key.js",
     "chat-menu.js",
     "chat-message.js",

@@ -37,3 +37,22 @@ export class Notices {
     this.told.delete(name);
   }
 }
+
+/** Tells of a conversation that is not kept, first of the one that is shown. */
+export function showUnkept(notices, keeper, shown) {
+  const failures = keeper.failures();
+  const first = failures.find(({ conversation }) => conversation === shown) ?? failures[0];
+  if (!first) {
+    notices.hide("keep");
+    return;
+  }
+  const { conversation, error } = first;
+  const about = conversation === shown ? "" : `“${conversation.title}”: `;
+  const again = () => {
+    notices.hide("keep");
+    return keeper.retry();
+  };
+  // One that is too long does not get shorter.
+  const action = error.kind === "too-large" ? null : button("Try again", "button", again);
+  notices.showState("keep", `${about}${error.message}`, action);
+}

@@ -44,10 +44,10 @@ function openDatabase() {
   });
 }
 
-const headOf = ({ id, title, createdAt, updatedAt, settings, messages }) => ({
+export const headOf = ({ id, title, createdAt, updatedAt, settings, messages }) => ({
   id, title, createdAt, updatedAt, model: settings.model, numMessages: Object.keys(messages).length,
 });
-const newestFirst = (heads) => heads.sort((a, b) => b.updatedAt - a.updatedAt);
+export const newestFirst = (heads) => heads.sort((a, b) => b.updatedAt - a.updatedAt);
 
 function checkSize(conversation) {
   if (JSON.stringify(conversation).length > MAX_CONVERSATION_CHARS) {

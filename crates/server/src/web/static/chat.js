@@ -4,10 +4,11 @@ import { RunningAnswer } from "./chat-answer.js";
 import { announce, button, byId, el } from "./chat-dom.js";
 import { draftOf, draftsOf, forgetDraft, forgetDraftsExcept, forgetDraftsOf, keepDraft, onDraft } from "./chat-draft.js";
 import { explain } from "./chat-errors.js";
+import { Keeper } from "./chat-keeper.js";
 import { KeyField } from "./chat-key.js";
 import { KeyNeeded, Models } from "./chat-models.js";
 import { listenToCopies, listenToMenu } from "./chat-menu.js";
-import { Notices } from "./chat-notices.js";
+import { Notices, showUnkept } from "./chat-notices.js";
 import { Picker } from "./chat-picker.js";
 import { BadSetting, requestBody } from "./chat-request.js";
 import { sampleButtons, samplesFor } from "./chat-samples.js";
@@ -31,8 +32,7 @@ class Chat {
     this.models = new Models();
     /** Answers under way, by conversation. */
     this.running = new Map();
-    /** Writes that are put off, by conversation. */
-    this.keepTimers = new Map();
+    this.keeper = new Keeper(store, (conversation, error) => this.tried(conversation, error));
     this.conversation = newConversation(lastSettings());
     this.isNew = true;
     /** The conversation that is shown or about to be; `null` for a new one. */
@@ -59,7 +59,7 @@ class Chat {
       select: (id) => {
         select(this.conversation, id);
         this.thread.show(this.conversation);
-        this.keep(this.conversation);
+        this.keeper.keep(this.conversation);
       },
       result: (id, results) => this.giveResults(id, results),
       // Whoever wrote the question goes on with the result.
@@ -120,7 +120,7 @@ class Chat {
     // A page that is left may not come back.
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) return;
-      for (const { conversation } of this.running.values()) this.keep(conversation);
+      for (const { conversation } of this.running.values()) this.keeper.keep(conversation);
     });
     this.store.onChange((change) => this.changed(change));
   }
@@ -142,7 +142,7 @@ class Chat {
     this.numOpened += 1;
     const turn = this.numOpened;
     this.wanted = id;
-    const stored = id ? this.running.get(id)?.conversation ?? await this.store.get(id).catch(() => null) : null;
+    const stored = id ? this.running.get(id)?.conversation ?? await this.keeper.get(id) : null;
     if (turn !== this.numOpened) return;
     this.wanted = stored?.id ?? null;
     const hash = stored ? `#${stored.id}` : "";
@@ -155,6 +155,7 @@ class Chat {
     this.fit();
     this.show();
     this.sidebar.show(this.sidebar.heads, this.conversation.id);
+    showUnkept(this.notices, this.keeper, this.conversation);
     if (window.matchMedia("(hover: hover)").matches) this.prompt.focus({ preventScroll: true });
   }
 
@@ -215,7 +216,7 @@ class Chat {
     Object.assign(this.conversation.settings, settings);
     rememberSettings({ ...this.conversation.settings, system: "", tools: "", schema: "" });
     this.showBar();
-    if (!this.isNew) this.keepSoon(this.conversation);
+    if (!this.isNew) this.keeper.soon(this.conversation);
   }
 
   async loadModels(isForced = false) {
@@ -325,21 +326,21 @@ class Chat {
       // By a timer, so that what came before a long silence is kept, too.
       timer ??= setTimeout(() => {
         timer = null;
-        this.keep(conversation);
+        this.keeper.keep(conversation);
       }, KEEP_EVERY_MS);
     });
     this.running.set(conversation.id, running);
     this.show();
     this.scroll.toEnd();
     announce("Answering.");
-    this.keep(conversation);
+    this.keeper.keep(conversation);
     await running.run(body, this.key.value);
     clearTimeout(timer);
     this.running.delete(conversation.id);
     this.notices.hide("running");
     if (this.conversation.id === conversation.id) this.show();
     this.tellEnd(conversation.messages[message.id]);
-    this.keep(conversation);
+    this.keeper.keep(conversation);
   }
 
   tellEnd(message) {
@@ -363,27 +364,15 @@ class Chat {
 
   // Keeping.
 
-  keepSoon(conversation) {
-    clearTimeout(this.keepTimers.get(conversation.id));
-    this.keepTimers.set(conversation.id, setTimeout(() => this.keep(conversation), 400));
-  }
-
-  /** Keeps a conversation, and takes in what other tabs added to it. `isRestored`: it was deleted, and
-   * the user wants it back. */
-  async keep(conversation, isRestored = false) {
-    try {
-      const kept = await (isRestored ? this.store.restore(conversation) : this.store.save(conversation));
-      for (const [id, message] of Object.entries(kept.messages)) conversation.messages[id] ??= message;
-      this.notices.hide("keep");
-    } catch (error) {
-      if (error.kind === "removed") return;
-      this.notices.show(error.kind === "deleted" ? "elsewhere" : "keep", error.message);
-    }
-    await this.refreshList();
+  /** Tells how a try to keep a conversation ended. */
+  tried(conversation, error) {
+    if (error?.kind === "deleted") this.notices.show("elsewhere", error.message);
+    showUnkept(this.notices, this.keeper, this.conversation);
+    return this.refreshList();
   }
 
   async refreshList() {
-    this.sidebar.show(await this.store.heads().catch(() => []), this.conversation.id);
+    this.sidebar.show(await this.keeper.heads(), this.conversation.id);
   }
 
   /** Forgets drafts of conversations that were dropped or deleted where nobody saw to it. */
@@ -400,15 +389,17 @@ class Chat {
     const drafts = draftsOf(id);
     // What is on the page may be later than what is kept.
     const shown = this.conversation.id === id ? this.conversation : null;
-    const conversation = running?.conversation ?? shown ?? await this.store.get(id).catch(() => null);
+    const conversation = running?.conversation ?? shown ?? await this.keeper.get(id);
     try {
-      await this.store.remove(id);
+      await this.keeper.remove(id);
     } catch {
-      this.notices.show("keep", "The conversation could not be deleted. Try again.");
+      this.notices.show("remove", "The conversation could not be deleted. Try again.");
       return;
     }
+    this.notices.hide("remove");
     forgetDraftsOf(id);
     if (this.wanted === id) await this.go(null);
+    showUnkept(this.notices, this.keeper, this.conversation);
     await this.refreshList();
     if (!conversation) return;
     announce("Conversation deleted.");
@@ -424,7 +415,8 @@ class Chat {
       if (status === "streaming") changeMessage(conversation, id, { status: "stopped" });
     }
     for (const [id, text] of drafts) keepDraft(id, text);
-    await this.keep(conversation, true);
+    // If there is no room for it, it is shown all the same, with what can be done.
+    await this.keeper.keep(conversation, true);
     await this.go(conversation.id);
   }
 
@@ -451,8 +443,7 @@ class Chat {
     if (this.running.has(id)) return;
     const stored = await this.store.get(id).catch(() => null);
     if (!stored || this.conversation.id !== id || this.running.has(id)) return;
-    // The other tab says which answers it waits for; which path is shown is for this one to say.
-    this.conversation = { ...stored, selected: { ...stored.selected, ...this.conversation.selected } };
+    this.keeper.follow(this.conversation, stored);
     this.show();
   }
 }
