@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { document } from "./dom.js";
+import { FakeIndexedDB } from "./indexed-db.js";
 
 globalThis.document = document;
 
 const web = "../../../crates/server/src/web/static";
 const { Keeper } = await import(`${web}/chat-keeper.js`);
 const { Notices, showUnkept } = await import(`${web}/chat-notices.js`);
-const { NotKept, openStore } = await import(`${web}/chat-store.js`);
+const { MAX_CONVERSATIONS, NotKept, openStore } = await import(`${web}/chat-store.js`);
 const { addMessage, newConversation } = await import(`${web}/chat-tree.js`);
 
 /** A store as it is without IndexedDB, which refuses with `refusal` while there is one. */
@@ -147,4 +148,38 @@ test("a deleted conversation that cannot be kept again is there, and is offered 
   store.refusal = new NotKept("deleted", "deleted");
   await keeper.keep(conversation);
   assert.deepEqual(keeper.failures(), []);
+});
+
+test("what is one too many is not told as deleted, and kept again by whoever goes on in it", async () => {
+  globalThis.indexedDB = new FakeIndexedDB();
+  const [here, there] = [await openStore(), await openStore()];
+  try {
+    const changes = [];
+    here.onChange((change) => changes.push(change));
+    const heard = new Promise((resolve) => there.onChange(({ kind, id }) => kind === "dropped" && resolve(id)));
+    const all = Array.from({ length: MAX_CONVERSATIONS + 1 }, (_, index) => {
+      const conversation = newConversation({ model: "m" }, index, `c${index}`);
+      addMessage(conversation, null, { role: "user", content: `${index}` }, index);
+      return conversation;
+    });
+    for (const conversation of all.slice(0, -1)) await here.save(conversation);
+    const oldest = await there.get("c0");
+    assert.deepEqual(changes, []);
+    await here.save(all.at(-1));
+    assert.deepEqual(changes, [{ kind: "dropped", id: "c0" }]);
+    assert.equal(await heard, "c0");
+    assert.equal(await there.get("c0"), null);
+    addMessage(oldest, null, { role: "user", content: "on" }, 1000);
+    await there.save(oldest);
+    assert.deepEqual(contents(await here.get("c0")), ["0", "on"]);
+    assert.equal(await here.get("c1"), null, "it is the oldest now");
+    // What was deleted is told as such.
+    await there.remove("c2");
+    await assert.rejects(here.save(all[2]), (error) => error.kind === "deleted");
+    assert.equal((await here.heads()).length, MAX_CONVERSATIONS - 1);
+  } finally {
+    here.channel.close();
+    there.channel.close();
+    delete globalThis.indexedDB;
+  }
 });

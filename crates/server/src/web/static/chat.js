@@ -15,7 +15,7 @@ import { sampleButtons, samplesFor } from "./chat-samples.js";
 import { Scroll } from "./chat-scroll.js";
 import { SettingsDialog, lastSettings, rememberSettings } from "./chat-settings.js";
 import { Sidebar } from "./chat-sidebar.js";
-import { openStore } from "./chat-store.js";
+import { MAX_CONVERSATIONS, openStore } from "./chat-store.js";
 import { Thread } from "./chat-thread.js";
 import { addMessage, changeMessage, newConversation, openCalls, pathTo, select, shownPath, wholeCalls } from "./chat-tree.js";
 
@@ -144,6 +144,7 @@ class Chat {
     this.wanted = id;
     const stored = id ? this.running.get(id)?.conversation ?? await this.keeper.get(id) : null;
     if (turn !== this.numOpened) return;
+    this.notices.hide("elsewhere");
     this.wanted = stored?.id ?? null;
     const hash = stored ? `#${stored.id}` : "";
     if (location.hash !== hash) history.replaceState(null, "", location.pathname + location.search + hash);
@@ -366,9 +367,15 @@ class Chat {
 
   /** Tells how a try to keep a conversation ended. */
   tried(conversation, error) {
-    if (error?.kind === "deleted") this.notices.show("elsewhere", error.message);
+    if (error?.kind === "deleted") this.tellDeleted(conversation);
+    else if (!error && conversation === this.conversation) this.notices.hide("elsewhere");
     showUnkept(this.notices, this.keeper, this.conversation);
     return this.refreshList();
+  }
+
+  /** By its title: another one may be shown by now. */
+  tellDeleted({ title }) {
+    this.notices.showState("elsewhere", `“${title}” was deleted in another tab.`);
   }
 
   async refreshList() {
@@ -429,18 +436,26 @@ class Chat {
 
   /** Follows what became of a conversation in another tab, or of one that was dropped. */
   async changed({ kind, id }) {
-    if (kind === "deleted") this.running.get(id)?.stop();
     if (kind !== "saved") forgetDraftsOf(id);
+    if (kind === "deleted") {
+      this.running.get(id)?.stop();
+      this.keeper.forget(id);
+    }
     await this.refreshList();
     if (this.wanted !== id || this.conversation.id !== id || this.isNew) return;
     if (kind === "deleted") {
+      const { conversation } = this;
       const typed = this.prompt.value;
-      this.notices.show("elsewhere", "This conversation was deleted in another tab.");
       await this.go(null);
+      this.tellDeleted(conversation);
       if (typed !== "" && this.isNew) this.carryOver(typed);
       return;
     }
     if (this.running.has(id)) return;
+    if (kind === "dropped") {
+      this.notices.show("elsewhere", `“${this.conversation.title}” is no longer kept, since there are ${MAX_CONVERSATIONS} later ones. Whatever you send in it keeps it again.`);
+      return;
+    }
     const stored = await this.store.get(id).catch(() => null);
     if (!stored || this.conversation.id !== id || this.running.has(id)) return;
     this.keeper.follow(this.conversation, stored);
