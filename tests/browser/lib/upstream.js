@@ -58,6 +58,8 @@ Inline math \\(2^n\\) and ~~old words~~.`;
 
 export async function startUpstream() {
   const asked = [];
+  /** The last words of requests whose answers nobody waited for to their end. */
+  const stopped = [];
   /** Ends what `held`, `tall` and `cut` wait for. */
   let release = () => {};
   const released = (response) => new Promise((resolve) => {
@@ -74,6 +76,9 @@ export async function startUpstream() {
     }
     const body = JSON.parse(text);
     asked.push(body);
+    response.once("close", () => {
+      if (!response.writableEnded) stopped.push(body.messages.at(-1).content);
+    });
     const send = (delta, finish = null) => response.write(`data: ${JSON.stringify({
       id: "c", object: "chat.completion.chunk", created: 0, model: body.model,
       choices: [{ index: 0, delta, finish_reason: finish }],
@@ -161,6 +166,7 @@ export async function startUpstream() {
   const good = ["held", "tall", "long", "hostile", "rich", "flaky"];
   return {
     asked,
+    stopped,
     release: () => release(),
     /** For the server's settings: two hosts that have the same models, and one for each way to fail, since
      * the router gives those a rest. */

@@ -22,6 +22,7 @@ async function begin(page, question) {
 }
 
 const title = (name) => `.conversation:has-text("${name}") .conversation-open`;
+const isStopped = (question) => until(() => upstream.stopped, (all) => all.includes(question), `the end of the answer to “${question}”`);
 const contents = async (page) => (await kept(page)).flatMap(({ messages }) => Object.values(messages)).map(({ content }) => content);
 
 withServer("a reload while an answer comes keeps what came, and it can be asked for again", async (visits) => {
@@ -49,9 +50,8 @@ withServer("a conversation that is deleted while its answer comes stays deleted"
   await begin(page, "Delete me");
   await page.locator(".conversation-remove").click();
   await page.waitForSelector(".conversation", { state: "detached" });
-  assert.ok(await page.isVisible("#send"), "nothing is running");
   assert.equal(await page.locator(".message").count(), 0);
-  upstream.release();
+  await isStopped("Delete me");
   // Longer than an answer that comes is not kept.
   await page.waitForTimeout(3500);
   assert.deepEqual(await kept(page), []);
@@ -85,10 +85,17 @@ withServer("another tab stops the answer of a conversation that was deleted, and
   await visits.go(two, "/chat");
   await two.waitForSelector(".conversation");
   await two.locator(".conversation-remove").click();
-  await one.waitForFunction(() => document.querySelector(".notice")?.textContent.includes("deleted in another tab"));
-  await one.waitForSelector("#send:not([hidden])");
-  assert.equal(await one.inputValue("#prompt"), "not sent yet");
+  await isStopped("In two tabs");
+  await one.waitForFunction(() => document.getElementById("prompt").value === "not sent yet" && document.querySelectorAll(".message").length === 0);
+  assert.equal(await one.innerText('.notice[data-name="elsewhere"] > p'), "“In two tabs” was deleted in another tab.");
+  // Longer than an answer that comes is not kept.
+  await one.waitForTimeout(3500);
   assert.deepEqual(await kept(one), []);
+  assert.equal(await one.locator(".conversation").count(), 0);
+  // What was typed is the draft of a new conversation now.
+  await one.reload();
+  await isReady(one);
+  assert.equal(await one.inputValue("#prompt"), "not sent yet");
 });
 
 withServer("of two conversations chosen quickly the last one is shown", async (visits) => {
@@ -189,4 +196,51 @@ withServer("an answer that calls too much is stopped, and says so", async (visit
     assert.equal(await page.locator(".results, .call").count(), 0);
     assert.ok(await page.locator(".failure").getByRole("button", { name: "Try again" }).isVisible());
   }
+});
+
+withServer("a call that was cut short asks for no result, and is not sent on", async (visits) => {
+  const page = await open(visits, HELD);
+  const delta = { content: "Let me look.", tool_calls: [{ index: 0, id: "call_0", function: { name: "f", arguments: '{"city": "Os' } }] };
+  const body = `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`;
+  await page.route("**/v1/chat/completions", (route) => route.fulfill({ contentType: "text/event-stream", body }), { times: 1 });
+  await ask(page, "Call");
+  await page.waitForSelector(".failure:not([hidden])");
+  assert.match(await page.innerText(".call"), /Began to call f/);
+  assert.equal(await page.locator(".results").count(), 0);
+  const sent = page.waitForRequest("**/v1/chat/completions");
+  await ask(page, "Go on");
+  assert.deepEqual((await sent).postDataJSON().messages, [
+    { role: "user", content: "Call" }, { role: "assistant", content: "Let me look." }, { role: "user", content: "Go on" },
+  ]);
+});
+
+withServer("a conversation that the browser has no room for lasts while the page does, until there is room", async (visits) => {
+  const page = await open(visits, HELD);
+  await begin(page, "Hello");
+  upstream.release();
+  assert.equal(await answered(page), "One two.");
+  await until(() => contents(page), (all) => all.includes("One two."), "the whole answer");
+  await page.evaluate(() => {
+    const { put } = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); };
+    document.addEventListener("test-room", () => { IDBObjectStore.prototype.put = put; });
+  });
+  await page.locator(".conversation-remove").click();
+  await page.getByRole("button", { name: "Undo" }).click();
+  const notice = page.locator('.notice[data-name="keep"]');
+  assert.match(await notice.innerText(), /^This browser has no room left/);
+  assert.equal(await answered(page), "One two.");
+  assert.deepEqual(await kept(page), []);
+  await page.click("#new-chat");
+  await page.waitForFunction(() => document.querySelectorAll(".message").length === 0);
+  assert.match(await notice.innerText(), /^“Hello”: This browser/);
+  await page.click(title("Hello"));
+  await page.waitForSelector(".bubble");
+  assert.equal(await answered(page), "One two.");
+  await page.evaluate(() => document.dispatchEvent(new Event("test-room")));
+  await notice.getByRole("button", { name: "Try again" }).click();
+  await until(() => contents(page), (all) => all.includes("One two."), "the conversation that there is room for again");
+  await page.reload();
+  await isReady(page);
+  assert.equal(await answered(page), "One two.");
 });
