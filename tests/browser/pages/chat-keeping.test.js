@@ -228,8 +228,8 @@ withServer("a conversation that the browser has no room for lasts while the page
   await page.locator(".conversation-remove").click();
   await page.getByRole("button", { name: "Undo" }).click();
   const notice = page.locator('.notice[data-name="keep"]');
-  assert.match(await notice.innerText(), /^This browser has no room left/);
   assert.equal(await answered(page), "One two.");
+  assert.match(await notice.innerText(), /^This browser has no room left/);
   assert.deepEqual(await kept(page), []);
   await page.click("#new-chat");
   await page.waitForFunction(() => document.querySelectorAll(".message").length === 0);

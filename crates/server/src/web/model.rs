@@ -161,6 +161,7 @@ pub(crate) struct ModelRead {
     times: Times,
     /// Whether there are older answers than those of the times.
     is_cut: bool,
+    /// One more than are shown, if there are.
     changes: Vec<SpecChange>,
 }
 
@@ -271,7 +272,7 @@ async fn read(
         is_cut: attempts.len() == MAX_ROWS,
         changes: app
             .store
-            .spec_changes(Some(&model.id.0), ever, MAX_CHANGES)
+            .spec_changes(Some(&model.id.0), ever, MAX_CHANGES + 1)
             .await?,
     })
 }
@@ -337,6 +338,7 @@ fn page_of(
             (range, days) => format!("{path}?range={}&days={days}#errors", range.as_str()),
         }
     };
+    let changes = read.changes.iter().take(MAX_CHANGES);
     ModelPage {
         id: shown.id.to_owned(),
         badges: badges(shown, overview.at),
@@ -348,8 +350,8 @@ fn page_of(
         last_seen: model.last_seen_at.map(When::minute),
         facts: specifications::facts(shown),
         deployments: specifications::deployments(model, |host| limits(router, host)),
-        changes: read.changes.iter().map(Change::of).collect(),
-        is_cut: read.changes.len() == MAX_CHANGES,
+        changes: changes.map(Change::of).collect(),
+        is_cut: read.changes.len() > MAX_CHANGES,
         feed: format!("/feed.xml?model={}", text::url_path(shown.id)),
         errors: WINDOWS
             .iter()

@@ -4,7 +4,7 @@
 mod fixture;
 
 use server::ServerConfig;
-use store::FeedbackQuery;
+use store::{CatalogUpdate, FeedbackQuery, SpecChange, Timestamp};
 
 use super::client::{Reply, Running, Setup, soon};
 use super::holder::{add_key, with_keys};
@@ -285,6 +285,41 @@ async fn an_empty_server_has_every_page_and_numbers_that_are_none() {
     assert_eq!(reply.status, 200);
     assert!(reply.body.contains("freeway pull openai/gpt-oss-20b"));
     assert!(reply.body.contains("Nobody has looked at this model yet."));
+}
+
+#[tokio::test]
+async fn what_runs_here_has_no_limits_of_an_account() {
+    let server = Setup::default().start(|_| String::new()).await;
+    let html = page(&server, "/models/test/scripted").await.body;
+    assert!(html.contains("<span class=\"muted\">none</span>"), "{html}");
+    assert!(!html.contains("none known"), "{html}");
+}
+
+#[tokio::test]
+async fn older_changes_are_missing_only_where_there_are_some() {
+    for (num_changes, is_cut) in [(50, false), (51, true)] {
+        let server = filled().await;
+        let change = |number: i64| SpecChange {
+            model: "new/plain".to_owned(),
+            deployment: None,
+            at: Timestamp(number),
+            field: "context_length".to_owned(),
+            old: Some(number.to_string()),
+            new: Some((number + 1).to_string()),
+        };
+        let update = CatalogUpdate {
+            changes: (0..num_changes).map(change).collect(),
+            ..CatalogUpdate::default()
+        };
+        server.store.update_catalog(&update).await.unwrap();
+        let html = page(&server, "/models/new/plain:free").await.body;
+        assert_eq!(html.contains("Older changes are not shown."), is_cut);
+        let count = match is_cut {
+            true => "History of changes (the latest 50)",
+            false => "History of changes (50)",
+        };
+        assert!(html.contains(count), "{html}");
+    }
 }
 
 #[tokio::test]

@@ -157,6 +157,8 @@ pub(super) struct DeploymentLine {
     pub(super) quantization: String,
     /// What an account there may ask for.
     pub(super) limits: Vec<String>,
+    /// Whether nobody needs an account: it runs on a machine of this server's owner.
+    pub(super) is_own: bool,
     /// What the host last said of itself.
     pub(super) said: String,
     pub(super) said_at: Option<When>,
@@ -197,6 +199,7 @@ pub(super) fn deployments(
                 _ => text::UNKNOWN.to_owned(),
             },
             limits: limits(&one.key.provider),
+            is_own: one.tier != Tier::Hosted,
             said,
             said_at,
         }
