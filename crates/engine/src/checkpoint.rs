@@ -53,6 +53,15 @@ impl Tensor {
         &self.file.bytes()[self.range.clone()]
     }
 
+    /// Says that the elements of `part` of `whole` equal parts have been copied and will not be read
+    /// again soon.
+    pub(crate) fn release(&self, part: Range<usize>, whole: usize) {
+        let len = self.range.len() / whole.max(1);
+        let (start, end) = (part.start * len, part.end * len);
+        self.file
+            .release(self.range.start + start..self.range.start + end);
+    }
+
     /// An error about this tensor.
     pub(crate) fn error(&self, reason: String) -> EngineError {
         EngineError::Tensor {

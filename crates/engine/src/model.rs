@@ -9,13 +9,14 @@ use std::{
     thread::available_parallelism,
 };
 
-use kernels::{Isa, bf16_to_f32, rmsnorm, rope};
+use kernels::{Isa, floats_to_f32, rmsnorm, rope};
 
 use crate::{
     Batch, Config, EngineError, KvCache, LogitRows, RunState,
     attention::{Attention, RowPosition},
     checkpoint::{Checkpoint, read_limited},
     kv_cache::SequenceData,
+    linear::DenseInput,
     moe::Moe,
     pool::Pool,
     rope::Rope,
@@ -23,12 +24,13 @@ use crate::{
     weights::{LayerWeights, Weights},
 };
 
-/// How numbers are held between the weights, which are always as stored.
+/// How precise weights, activations and cache are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// `f32` activations and cache: the oracle.
+    /// The weights as stored, `f32` activations and cache: the oracle.
     Exact,
-    /// 8-bit activations before MXFP4 experts, keys and values in half precision, `f32` elsewhere.
+    /// Dense weights in 8 bits with activations in 16, activations in 8 bits before MXFP4 experts,
+    /// keys and values in half precision, `f32` elsewhere.
     Default,
 }
 
@@ -68,7 +70,7 @@ impl Model {
     /// Loads a checkpoint directory in Hugging Face layout: `config.json` with
     /// `model.safetensors`, or with `model.safetensors.index.json` and its shards.
     ///
-    /// The weights are mapped, not read: loading takes as long as looking at the scales.
+    /// The weights are read once and packed for the kernels.
     ///
     /// # Errors
     /// Every way in which the directory is not a complete, consistent gpt-oss checkpoint; see
@@ -103,7 +105,7 @@ impl Model {
         options: &LoadOptions,
     ) -> Result<Model, EngineError> {
         let pool = Pool::new(options.num_threads)?;
-        let weights = Weights::load(&config, checkpoint, options.isa, &pool)?;
+        let weights = Weights::load(&config, checkpoint, options.mode, options.isa, &pool)?;
         let rope = Rope::new(&config.rope, config.head_dim);
         Ok(Model {
             config,
@@ -241,7 +243,8 @@ impl Model {
         for (index, chunk) in batch.chunks.iter().enumerate() {
             for (offset, &token) in chunk.tokens.iter().enumerate() {
                 let x = &mut state.residual[row * hidden..][..hidden];
-                bf16_to_f32(self.isa, embedding.row(token as usize), x);
+                let bytes = embedding.row(token as usize);
+                floats_to_f32(self.isa, embedding.float_type(), bytes, x);
                 let position = chunk.position + offset;
                 rows[row] = RowPosition {
                     chunk: index,
@@ -273,7 +276,7 @@ impl Model {
             normed,
             delta,
             attention,
-            product,
+            q16,
             ..
         } = state;
         let AttentionState {
@@ -294,9 +297,13 @@ impl Model {
         let value = &mut value[..n * kv_width];
 
         self.norm(residual, &layer.attention_norm, normed);
-        layer.query.forward(isa, pool, normed, query, product);
-        layer.key.forward(isa, pool, normed, key, product);
-        layer.value.forward(isa, pool, normed, value, product);
+        let input = DenseInput {
+            x: normed,
+            q16: q16.quantize(isa, pool, normed, hidden),
+        };
+        layer.query.forward(isa, pool, input, query);
+        layer.key.forward(isa, pool, input, key);
+        layer.value.forward(isa, pool, input, value);
 
         self.rotate(query, query_width, cos, sin);
         self.rotate(key, kv_width, cos, sin);
@@ -318,7 +325,11 @@ impl Model {
         };
         attention.forward(isa, pool, query, out, scores);
         let delta = &mut delta[..n * hidden];
-        layer.output.forward(isa, pool, out, delta, product);
+        let input = DenseInput {
+            x: out,
+            q16: q16.quantize(isa, pool, out, query_width),
+        };
+        layer.output.forward(isa, pool, input, delta);
         for (x, d) in residual.iter_mut().zip(delta) {
             *x += *d;
         }
@@ -331,7 +342,6 @@ impl Model {
             residual,
             normed,
             moe,
-            product,
             ..
         } = state;
         let (residual, normed) = (&mut residual[..width], &mut normed[..width]);
@@ -343,7 +353,7 @@ impl Model {
             isa: self.isa,
             pool: &self.pool,
         };
-        experts.forward(normed, residual, moe, product);
+        experts.forward(normed, residual, moe);
     }
 
     /// Logits of the rows that asked for them.
@@ -353,7 +363,7 @@ impl Model {
             residual,
             normed,
             delta,
-            product,
+            q16,
             logits,
             ..
         } = state;
@@ -377,9 +387,13 @@ impl Model {
         let (x, normed) = (&delta[..wanted * hidden], &mut normed[..wanted * hidden]);
         self.norm(x, &self.weights.final_norm, normed);
         let out = &mut logits.values[..wanted * logits.vocab_size];
+        let input = DenseInput {
+            x: normed,
+            q16: q16.quantize(self.isa, &self.pool, normed, hidden),
+        };
         self.weights
             .unembedding
-            .forward(self.isa, &self.pool, normed, out, product);
+            .forward(self.isa, &self.pool, input, out);
         logits.num_rows = wanted;
     }
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use kernels::{Q8Rows, Q8RowsMut};
+use kernels::{Isa, Q8Rows, Q8RowsMut, Q16Rows, quantize_q16};
 
 use crate::{
     Config, EngineError, Mode, Model,
     attention::RowPosition,
     memory,
-    moe::Routing,
+    moe::{Routing, Scratch},
     pool::{PerWorker, Pool},
 };
 
@@ -30,8 +30,8 @@ pub struct RunState {
     pub(crate) delta: Vec<f32>,
     pub(crate) attention: AttentionState,
     pub(crate) moe: MoeState,
-    /// Products before they are transposed.
-    pub(crate) product: Vec<f32>,
+    /// Input of a dense layer in 16 bits.
+    pub(crate) q16: Q16Buffer,
     pub(crate) logits: Logits,
 }
 
@@ -65,17 +65,15 @@ pub(crate) struct MoeState {
     pub(crate) routing: Routing,
     /// The copies' inputs, sorted by expert, `[c, hidden]`; later their outputs.
     pub(crate) rows: Vec<f32>,
-    /// Products before they are transposed: gate and up `[c · 2 intermediate]`, then down
-    /// `[c · hidden]`.
-    pub(crate) product: Vec<f32>,
     /// After the activation, `[c, intermediate]`.
     pub(crate) hidden: Vec<f32>,
     /// The tokens' inputs in 8 bits, `[n, hidden]`.
     pub(crate) token_q8: Q8Buffer,
-    /// The copies' inputs, then the hidden activations, in 8 bits.
+    /// The copies' inputs in 8 bits, `[c, hidden]`.
     pub(crate) copy_q8: Q8Buffer,
-    /// Gate and up of a few copies, `[TILE, 2 intermediate]`.
-    pub(crate) gate_up: PerWorker<Vec<f32>>,
+    /// As `hidden`, in 8 bits.
+    pub(crate) hidden_q8: Q8Buffer,
+    pub(crate) scratch: PerWorker<Scratch>,
 }
 
 /// Logits of the rows that asked for them.
@@ -109,9 +107,6 @@ impl RunState {
         let config = model.config();
         let n = max_rows;
         let hidden = config.hidden_size;
-        let widest = hidden
-            .max(config.query_width())
-            .max(config.num_local_experts);
         Ok(RunState {
             config: config.clone(),
             mode: model.mode(),
@@ -123,7 +118,10 @@ impl RunState {
             delta: allocate(n, hidden)?,
             attention: AttentionState::new(config, model.pool(), n)?,
             moe: MoeState::new(model, n)?,
-            product: allocate(n, widest)?,
+            q16: match model.mode() {
+                Mode::Exact => Q16Buffer::default(),
+                Mode::Default => Q16Buffer::new(n, hidden.max(config.query_width()))?,
+            },
             logits: Logits {
                 values: allocate(max_logit_rows, config.vocab_size)?,
                 num_rows: 0,
@@ -200,23 +198,65 @@ impl MoeState {
         let config = model.config();
         let copies = n.saturating_mul(config.num_experts_per_tok);
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let (token_q8, copy_q8) = match model.mode() {
-            Mode::Exact => (Q8Buffer::default(), Q8Buffer::default()),
-            Mode::Default => (
-                Q8Buffer::new(n, hidden)?,
-                Q8Buffer::new(copies, hidden.max(inner))?,
-            ),
+        let q8 = |rows, cols| match model.mode() {
+            Mode::Exact => Ok(Q8Buffer::default()),
+            Mode::Default => Q8Buffer::new(rows, cols),
         };
         Ok(MoeState {
             router_logits: allocate(n, config.num_local_experts)?,
             routing: Routing::new(config, n)?,
             rows: allocate(copies, hidden)?,
-            product: allocate(copies, hidden.max(2 * inner))?,
             hidden: allocate(copies, inner)?,
-            token_q8,
-            copy_q8,
-            gate_up: PerWorker::new(model.pool()),
+            token_q8: q8(n, hidden)?,
+            copy_q8: q8(copies, hidden)?,
+            hidden_q8: q8(copies, inner)?,
+            scratch: PerWorker::new(model.pool()),
         })
+    }
+}
+
+/// Values that share a scale.
+const BLOCK: usize = 32;
+
+const CHECKED: &str = "projections of quantised inputs have a multiple of 32, checked when loading";
+
+/// Room for activations in 16 bits; see [`kernels::quantize_q16`].
+#[derive(Debug, Default)]
+pub(crate) struct Q16Buffer {
+    values: Vec<i16>,
+    scales: Vec<f32>,
+}
+
+impl Q16Buffer {
+    fn new(rows: usize, cols: usize) -> Result<Q16Buffer, EngineError> {
+        Ok(Q16Buffer {
+            values: allocate(rows, cols)?,
+            scales: allocate(rows, cols / BLOCK)?,
+        })
+    }
+
+    /// Rounds `x` `[n, cols]`; `None` where the buffer has no room because the mode does not want
+    /// it, or where `cols` is not made of whole blocks.
+    pub(crate) fn quantize(
+        &mut self,
+        isa: Isa,
+        pool: &Pool,
+        x: &[f32],
+        cols: usize,
+    ) -> Option<Q16Rows<'_>> {
+        let values = self.values.get_mut(..x.len())?;
+        if !cols.is_multiple_of(BLOCK) {
+            return None;
+        }
+        let scales = &mut self.scales[..x.len() / BLOCK];
+        let rows = values
+            .chunks_exact_mut(cols)
+            .zip(scales.chunks_exact_mut(cols / BLOCK));
+        let items: Vec<_> = x.chunks_exact(cols).zip(rows).collect();
+        pool.for_each(items, x.len(), |_, (x, (values, scales))| {
+            quantize_q16(isa, x, cols, values, scales);
+        });
+        Some(Q16Rows::new(values, scales, cols).expect(CHECKED))
     }
 }
 
@@ -228,12 +268,33 @@ pub(crate) struct Q8Buffer {
     sums: Vec<i32>,
 }
 
-/// Values that share a scale.
-const Q8_BLOCK: usize = 32;
+/// What is left of a [`Q8Buffer`] that is being handed out by rows.
+pub(crate) struct Q8Slices<'a> {
+    values: &'a mut [i8],
+    scales: &'a mut [f32],
+    sums: &'a mut [i32],
+    cols: usize,
+}
+
+impl<'a> Q8Slices<'a> {
+    /// The next `count` rows, to be written.
+    pub(crate) fn take(&mut self, count: usize) -> Q8RowsMut<'a> {
+        let blocks = count * (self.cols / BLOCK);
+        let parts = (
+            self.values.split_off_mut(..count * self.cols),
+            self.scales.split_off_mut(..blocks),
+            self.sums.split_off_mut(..blocks),
+        );
+        let (Some(values), Some(scales), Some(sums)) = parts else {
+            panic!("a buffer in 8 bits has no room for {count} rows more");
+        };
+        Q8RowsMut::new(values, scales, sums, self.cols).expect(CHECKED)
+    }
+}
 
 impl Q8Buffer {
     fn new(rows: usize, cols: usize) -> Result<Q8Buffer, EngineError> {
-        let blocks = cols / Q8_BLOCK;
+        let blocks = cols / BLOCK;
         Ok(Q8Buffer {
             values: allocate(rows, cols)?,
             scales: allocate(rows, blocks)?,
@@ -243,40 +304,29 @@ impl Q8Buffer {
 
     /// `count` rows of `cols` values from row `first` on.
     pub(crate) fn rows(&self, first: usize, count: usize, cols: usize) -> Q8Rows<'_> {
-        let blocks = cols / Q8_BLOCK;
+        let blocks = cols / BLOCK;
         Q8Rows::new(
             &self.values[first * cols..][..count * cols],
             &self.scales[first * blocks..][..count * blocks],
             &self.sums[first * blocks..][..count * blocks],
             cols,
         )
-        .expect("MXFP4 projections have inputs of a multiple of 32, checked when loading")
+        .expect(CHECKED)
     }
 
-    /// The first `rows` rows of `cols` values, cut into pieces of `piece` rows to be written.
-    pub(crate) fn pieces_mut(
-        &mut self,
-        rows: usize,
-        cols: usize,
-        piece: usize,
-    ) -> impl Iterator<Item = Q8RowsMut<'_>> {
-        let blocks = cols / Q8_BLOCK;
-        let values = self.values[..rows * cols].chunks_mut(piece * cols);
-        let scales = self.scales[..rows * blocks].chunks_mut(piece * blocks);
-        let sums = self.sums[..rows * blocks].chunks_mut(piece * blocks);
-        values
-            .zip(scales)
-            .zip(sums)
-            .map(move |((values, scales), sums)| {
-                Q8RowsMut::new(values, scales, sums, cols).expect(
-                    "MXFP4 projections have inputs of a multiple of 32, checked when loading",
-                )
-            })
+    /// All rows, of `cols` values, to be written.
+    pub(crate) fn slices(&mut self, cols: usize) -> Q8Slices<'_> {
+        Q8Slices {
+            values: &mut self.values,
+            scales: &mut self.scales,
+            sums: &mut self.sums,
+            cols,
+        }
     }
 
     /// Copies row `from` of `source` to row `to`, both of `cols` values.
     pub(crate) fn copy_row(&mut self, to: usize, source: &Q8Buffer, from: usize, cols: usize) {
-        let blocks = cols / Q8_BLOCK;
+        let blocks = cols / BLOCK;
         self.values[to * cols..][..cols].copy_from_slice(&source.values[from * cols..][..cols]);
         let (to, from) = (to * blocks, from * blocks);
         self.scales[to..][..blocks].copy_from_slice(&source.scales[from..][..blocks]);

@@ -1,19 +1,21 @@
 //! The weights of a model: every tensor by name, checked against the configuration.
 //!
-//! Matrices stay where the file is mapped; only vectors (norms, biases, sinks) are widened to `f32`
-//! on the heap. Shapes in the comments: H hidden, V vocabulary, E experts, I expert width,
+//! MXFP4 experts are packed for the kernels, and so are the dense layers in [`Mode::Default`], which
+//! rounds them to 8 bits; what was copied from the file is given back page by page. The other
+//! matrices stay where the file is mapped. Vectors (norms, biases, sinks) are widened to `f32` on
+//! the heap. Shapes in the comments: H hidden, V vocabulary, E experts, I expert width,
 //! Q query width, K key/value width.
 
 mod experts;
 
-use kernels::{Isa, bf16_to_f32};
+use kernels::{FloatType, Isa, floats_to_f32};
 
 pub(crate) use experts::{ExpertMatrix, ExpertProjection};
 
 use crate::{
-    Config, EngineError,
+    Config, EngineError, Mode,
     checkpoint::{Checkpoint, Dtype, Tensor},
-    linear::{Bf16Weights, Linear},
+    linear::{FloatWeights, Linear},
     pool::Pool,
 };
 
@@ -21,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Weights {
     /// `[V, H]`
-    pub(crate) embedding: Bf16Weights,
+    pub(crate) embedding: FloatWeights,
     /// One for each layer, first to last.
     pub(crate) layers: Vec<LayerWeights>,
     /// `[H]`
@@ -66,11 +68,13 @@ impl Weights {
     pub(crate) fn load(
         config: &Config,
         checkpoint: &Checkpoint,
+        mode: Mode,
         isa: Isa,
         pool: &Pool,
     ) -> Result<Weights, EngineError> {
         let loader = Loader {
             checkpoint,
+            mode,
             isa,
             pool,
         };
@@ -97,7 +101,7 @@ impl Weights {
             + unembedding_bytes
             + 2 * final_norm.len() as u64
             + layers.iter().map(LayerWeights::num_bytes).sum::<u64>();
-        let unembedding = Linear::new(unembedding, Vec::new());
+        let unembedding = loader.dense(unembedding, Vec::new())?;
         Ok(Weights {
             embedding,
             layers,
@@ -131,6 +135,7 @@ impl LayerWeights {
 /// Takes tensors out of a checkpoint.
 pub(crate) struct Loader<'a> {
     checkpoint: &'a Checkpoint,
+    mode: Mode,
     isa: Isa,
     pool: &'a Pool,
 }
@@ -150,7 +155,7 @@ impl Loader<'_> {
             output: self.linear(&name("self_attn.o_proj"), hidden, query)?,
             sinks: self.vector(&name("self_attn.sinks"), config.num_attention_heads)?,
             mlp_norm: self.vector(&name("post_attention_layernorm.weight"), hidden)?,
-            router: self.linear(&name("mlp.router"), experts, hidden)?,
+            router: self.router(&name("mlp.router"), experts, hidden)?,
             gate_up: self.experts(
                 &name("mlp.experts.gate_up_proj"),
                 experts,
@@ -187,16 +192,33 @@ impl Loader<'_> {
         self.checkpoint.tensor(name)?.expect(dtypes, shape)
     }
 
-    fn matrix(&self, name: &str, rows: usize, cols: usize) -> Result<Bf16Weights, EngineError> {
-        Bf16Weights::new(self.tensor(name, &[Dtype::Bf16], &[rows, cols])?)
+    fn matrix(&self, name: &str, rows: usize, cols: usize) -> Result<FloatWeights, EngineError> {
+        FloatWeights::new(self.tensor(name, &[Dtype::Bf16], &[rows, cols])?)
     }
 
     fn linear(&self, name: &str, rows: usize, cols: usize) -> Result<Linear, EngineError> {
+        let weights = self.matrix(&format!("{name}.weight"), rows, cols)?;
+        self.dense(weights, self.vector(&format!("{name}.bias"), rows)?)
+    }
+
+    /// The router is never rounded: it is small, and a rounding error that swaps two experts costs
+    /// more than all others.
+    fn router(&self, name: &str, rows: usize, cols: usize) -> Result<Linear, EngineError> {
         let weights = self.matrix(&format!("{name}.weight"), rows, cols)?;
         Ok(Linear::new(
             weights,
             self.vector(&format!("{name}.bias"), rows)?,
         ))
+    }
+
+    /// A layer in the form that the mode asks for.
+    fn dense(&self, weights: FloatWeights, bias: Vec<f32>) -> Result<Linear, EngineError> {
+        match self.mode {
+            Mode::Default if weights.view().cols().is_multiple_of(32) => {
+                Linear::quantized(weights, bias, self.pool)
+            }
+            _ => Ok(Linear::new(weights, bias)),
+        }
     }
 
     fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
@@ -212,7 +234,7 @@ impl Loader<'_> {
             return Ok(words.iter().map(|&word| f32::from_le_bytes(word)).collect());
         }
         let mut values = vec![0.0; bytes.len() / 2];
-        bf16_to_f32(self.isa, bytes, &mut values);
+        floats_to_f32(self.isa, FloatType::Bf16, bytes, &mut values);
         Ok(values)
     }
 }

@@ -1,4 +1,4 @@
-//! What the default mode (8-bit activations, half-precision cache) costs in accuracy against the
+//! What the default mode (8-bit dense weights and activations, half-precision cache) costs in accuracy against the
 //! exact one: `cargo test -p engine --test default_mode -- --nocapture` prints the table.
 //!
 //! Random weights choose their experts by a hair far more often than trained ones, and where a
@@ -69,9 +69,10 @@ fn compare(name: &str, isa: Isa, active: Option<u64>) -> (f64, f64, f64) {
 #[test]
 fn default_mode_stays_close_to_exact() {
     println!("isa      model            active\tmedian   mean KL  same top-1");
-    // Experts of each; bf16 experts take f32 activations, so there only the cache is rounded.
+    // Experts of each; bf16 experts take f32 activations, so there only the dense weights and the
+    // cache are rounded.
     let models = [
-        ("bf16_experts", 4, 1e-5),
+        ("bf16_experts", 4, 0.002),
         ("gqa4", 8, 0.005),
         ("rope_parameters", 16, 0.005),
     ];
@@ -83,7 +84,7 @@ fn default_mode_stays_close_to_exact() {
                 "{name}, all experts"
             );
             let (median, mean, same) = compare(name, isa, None);
-            assert!(median <= 0.02 && mean <= 0.2 && same >= 0.85, "{name}");
+            assert!(median <= 0.02 && mean <= 0.2 && same >= 0.8, "{name}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a model takes of a machine: memory, and reads from memory for each token.
 //!
-//! The weights are mapped as the checkpoint stores them, dense layers in bf16 and experts in MXFP4
-//! or bf16, so their size in memory is that in the file. While a token is generated every dense
+//! A checkpoint stores dense layers in bf16 and experts in MXFP4 or bf16. In memory the dense layers
+//! are rounded to 8 bits, but for the router and the embedding, and the others are as in the file.
+//! While a token is generated every dense
 //! weight is read once and of the experts those that the token visits. Generating is bound by these
 //! reads: no more tokens per second than the memory delivers them.
 
@@ -40,8 +41,10 @@ pub(crate) struct Footprint {
     pub(crate) num_parameters: u64,
     /// Those that take part in one token; of the embedding that is one row.
     pub(crate) num_active_parameters: u64,
-    /// Bytes of all tensors.
+    /// Bytes of all tensors of the checkpoint.
     pub(crate) weight_bytes: u64,
+    /// Bytes of all weights in memory.
+    pub(crate) resident_bytes: u64,
     /// Bytes that generating a token reads, at the beginning of a conversation.
     pub(crate) decode_bytes: u64,
 }
@@ -87,7 +90,10 @@ impl fmt::Display for Fit {
 #[derive(Clone, Copy, Default)]
 struct Tally {
     num_parameters: u64,
+    /// In the checkpoint.
     num_bytes: u64,
+    /// In memory.
+    resident_bytes: u64,
 }
 
 impl Tally {
@@ -95,25 +101,41 @@ impl Tally {
         Self {
             num_parameters: num_parameters as u64,
             num_bytes: 2 * num_parameters as u64,
+            resident_bytes: 2 * num_parameters as u64,
+        }
+    }
+
+    /// `rows * cols` weights that are rounded to 8 bits where rows are made of whole blocks: 32
+    /// values of a byte and a scale of two.
+    fn rounded(rows: usize, cols: usize) -> Self {
+        let weights = Self::bf16(rows * cols);
+        match cols % 32 {
+            0 => Self {
+                resident_bytes: 34 * (rows * cols / 32) as u64,
+                ..weights
+            },
+            _ => weights,
         }
     }
 
     /// `rows * cols` weights and a bias for each row.
     fn linear(rows: usize, cols: usize) -> Self {
-        Self::bf16(rows * cols + rows)
+        Self::rounded(rows, cols).plus(Self::bf16(rows))
     }
 
     fn expert_matrix(rows: usize, cols: usize, form: ExpertForm) -> Self {
         match form {
-            ExpertForm::Bf16 => Self::linear(rows, cols),
+            ExpertForm::Bf16 => Self::bf16(rows * cols + rows),
             ExpertForm::Mxfp4 => {
                 let blocks = (rows * cols.div_ceil(32)) as u64;
-                let bias = Self::bf16(rows);
-                Self {
-                    num_parameters: (rows * cols) as u64 + bias.num_parameters,
-                    // 32 codes of half a byte and a scale
-                    num_bytes: 17 * blocks + bias.num_bytes,
-                }
+                // 32 codes of half a byte and a scale
+                let num_bytes = 17 * blocks;
+                let weights = Self {
+                    num_parameters: (rows * cols) as u64,
+                    num_bytes,
+                    resident_bytes: num_bytes,
+                };
+                weights.plus(Self::bf16(rows))
             }
         }
     }
@@ -122,6 +144,7 @@ impl Tally {
         Self {
             num_parameters: self.num_parameters + other.num_parameters,
             num_bytes: self.num_bytes + other.num_bytes,
+            resident_bytes: self.resident_bytes + other.resident_bytes,
         }
     }
 
@@ -129,6 +152,7 @@ impl Tally {
         Self {
             num_parameters: self.num_parameters * count as u64,
             num_bytes: self.num_bytes * count as u64,
+            resident_bytes: self.resident_bytes * count as u64,
         }
     }
 }
@@ -142,7 +166,9 @@ impl Footprint {
             .plus(Tally::linear(kv, hidden).times(2))
             .plus(Tally::linear(hidden, query))
             .plus(Tally::bf16(c.num_attention_heads + 2 * hidden))
-            .plus(Tally::linear(c.num_local_experts, hidden));
+            .plus(Tally::bf16(
+                c.num_local_experts * hidden + c.num_local_experts,
+            ));
         let expert = Tally::expert_matrix(2 * inner, hidden, form)
             .plus(Tally::expert_matrix(hidden, inner, form));
         let layers_with = |num_experts| {
@@ -152,20 +178,30 @@ impl Footprint {
         };
         let embedding = Tally::bf16(c.vocab_size * hidden);
         let final_norm = Tally::bf16(hidden);
-        let num_matrices = if c.tie_word_embeddings { 1 } else { 2 };
+        let unembedding = Tally::rounded(c.vocab_size, hidden);
+        // A matrix that is both is stored once, and has two forms in memory.
+        let unembedding_of_file = match c.tie_word_embeddings {
+            true => Tally {
+                resident_bytes: unembedding.resident_bytes,
+                ..Tally::default()
+            },
+            false => unembedding,
+        };
         let all = layers_with(c.num_local_experts)
-            .plus(embedding.times(num_matrices))
+            .plus(embedding)
+            .plus(unembedding_of_file)
             .plus(final_norm);
         // Of the embedding one row, of the unembedding everything.
         let active = layers_with(c.num_experts_per_tok)
-            .plus(embedding)
+            .plus(unembedding)
             .plus(Tally::bf16(hidden))
             .plus(final_norm);
         Self {
             num_parameters: all.num_parameters,
             num_active_parameters: active.num_parameters,
             weight_bytes: all.num_bytes,
-            decode_bytes: active.num_bytes,
+            resident_bytes: all.resident_bytes,
+            decode_bytes: active.resident_bytes,
             config,
         }
     }
@@ -183,7 +219,7 @@ impl Footprint {
     /// Bytes of the weights and of one conversation of so many tokens.
     pub(crate) fn memory_bytes(&self, num_tokens: usize) -> u64 {
         KvCache::sequence_bytes(&self.config, Mode::Default, CHUNK_TOKENS, num_tokens)
-            .and_then(|kv| kv.checked_add(self.weight_bytes))
+            .and_then(|kv| kv.checked_add(self.resident_bytes))
             .unwrap_or(u64::MAX)
     }
 
@@ -250,11 +286,20 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_20b_reads_1_27_gb_of_experts_and_2_44_gb_of_the_rest() {
+    fn a_token_of_20b_reads_1_27_gb_of_experts_and_1_30_gb_of_the_rest() {
         let model = footprint_of(0);
         let expert_bytes: u64 = 24 * 4 * (8_812_800 + 4_406_400 + 2 * (5760 + 2880));
-        assert_eq!((model.decode_bytes - expert_bytes) / 10_000_000, 243);
-        assert_eq!(model.decode_bytes / 10_000_000, 370);
+        assert_eq!((model.decode_bytes - expert_bytes) / 10_000_000, 129);
+        assert_eq!(model.decode_bytes / 10_000_000, 256);
+    }
+
+    #[test]
+    fn dense_layers_take_half_the_memory_that_they_take_in_the_file() {
+        let model = footprint_of(0);
+        // Attention and unembedding, without the embedding and the router.
+        let weights = 24 * 2880 * (2 * 4096 + 2 * 512) + 201_088 * 2880;
+        let saved = 2 * weights - 34 * weights / 32;
+        assert_eq!(model.weight_bytes - model.resident_bytes, saved);
     }
 
     #[test]

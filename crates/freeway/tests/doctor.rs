@@ -103,13 +103,13 @@ fn a_machine_that_is_well_is_described_and_measured() {
     assert_eq!(names, ["demo", "openai/gpt-oss-20b", "openai/gpt-oss-120b"]);
     assert_eq!(models[0]["default"], true);
     assert_eq!(models[1]["here"], false);
-    assert_eq!(models[1]["decode_bytes_per_token"], 3_708_089_088_u64);
+    assert_eq!(models[1]["decode_bytes_per_token"], 2_567_954_688_u64);
     let bandwidth = &report["read_bandwidth"]["bytes_per_second"];
     if let (Some(rate), Some(bandwidth)) = (
         models[1]["max_decode_tokens_per_second"].as_f64(),
         bandwidth.as_f64(),
     ) {
-        let product = rate * 3_708_089_088.0;
+        let product = rate * 2_567_954_688.0;
         assert!(
             (product / bandwidth - 1.0).abs() < 1e-6,
             "{product} {bandwidth}"
@@ -221,7 +221,7 @@ fn the_text_says_the_same_and_shows_no_secret() {
         "memory",
         "openai/gpt-oss-20b",
         "TOKENS/S AT MOST",
-        "3.71 GB",
+        "2.57 GB",
         "HF_TOKEN (set)",
         "FREEWAY_ADMIN_KEY (set)",
         "HTTPS_PROXY=http://…@proxy:3128",

@@ -87,7 +87,7 @@ fn with_an_empty_cache_there_is_the_demo_and_what_can_be_pulled() {
         "20.9 B",
         "24",
         "4 of 32",
-        "14.0 GB / 17.0 GB",
+        "12.8 GB / 15.9 GB",
     ] {
         assert!(small.contains(word), "{word:?} is missing in {small}");
     }

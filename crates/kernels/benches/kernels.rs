@@ -10,9 +10,9 @@ use std::ops::Range;
 use std::time::Instant;
 
 use kernels::{
-    Bf16Matrix, Isa, Mxfp4Matrix, Q8Rows, Q8RowsMut, axpy_f32_f16, dot_f32_f16, matmul_f32_bf16,
-    matmul_f32_bf16_transposed, matmul_f32_mxfp4, matmul_q8_mxfp4, quantize_q8, rmsnorm,
-    softmax_with_sink, swiglu,
+    ColumnsMut, FloatMatrix, FloatType, Isa, Mxfp4Matrix, Q8Matrix, Q8Rows, Q8RowsMut, Q16Rows,
+    axpy_f32_f16, dot_f32_f16, matmul_f32_float, matmul_f32_float_transposed, matmul_f32_mxfp4,
+    matmul_q8_mxfp4, matmul_q16_q8, quantize_q8, quantize_q16, rmsnorm, softmax_with_sink, swiglu,
 };
 
 /// Weights to cycle over, in bytes: far more than a last-level cache.
@@ -35,6 +35,7 @@ fn main() {
         for (rows, cols) in [(5760, 2880), (2880, 2880)] {
             bench_mxfp4(isa, &bytes, rows, cols);
         }
+        bench_q8(isa, &bytes, 4096, 2880);
         bench_bf16(isa, &bytes, 4096, 2880);
         bench_vectors(isa);
         println!();
@@ -42,11 +43,10 @@ fn main() {
 }
 
 fn bench_mxfp4(isa: Isa, bytes: &[u8], rows: usize, cols: usize) {
-    let size = rows * cols / 2;
-    let scales = vec![120; rows * cols / 32];
+    let size = Mxfp4Matrix::num_bytes(rows, cols).expect("it is small");
     let matrix = |i: usize| {
         let start = i % (bytes.len() / size) * size;
-        Mxfp4Matrix::new(&bytes[start..start + size], &scales, rows, cols).expect("the shape fits")
+        Mxfp4Matrix::new(&bytes[start..start + size], rows, cols).expect("the shape fits")
     };
     for n in BATCHES {
         let x = activations(n * cols);
@@ -61,29 +61,43 @@ fn bench_mxfp4(isa: Isa, bytes: &[u8], rows: usize, cols: usize) {
         let q8 = Q8Rows::new(&values, &block_scales, &corrections, cols).expect("the shape fits");
 
         let work = Work {
-            bytes: size + scales.len(),
+            bytes: size,
             macs: rows * cols * n,
         };
-        report_slices(
-            &format!("matmul_q8_mxfp4 {rows}x{cols}"),
-            n,
-            rows,
-            work,
-            |i, rows| {
-                let out = &mut out[rows.start * n..rows.end * n];
-                matmul_q8_mxfp4(isa, matrix(i), rows, q8, out);
-            },
-        );
-        report_slices(
-            &format!("matmul_f32_mxfp4 {rows}x{cols}"),
-            n,
-            rows,
-            work,
-            |i, rows| {
-                let out = &mut out[rows.start * n..rows.end * n];
-                matmul_f32_mxfp4(isa, matrix(i), rows, &x, out);
-            },
-        );
+        let name = format!("matmul_q8_mxfp4 {rows}x{cols}");
+        report_slices(&name, n, rows, work, |i, rows| {
+            let out = ColumnsMut::new(&mut out[..rows.len() * n], rows.len());
+            matmul_q8_mxfp4(isa, matrix(i), rows, q8, out);
+        });
+        let name = format!("matmul_f32_mxfp4 {rows}x{cols}");
+        report_slices(&name, n, rows, work, |i, rows| {
+            let out = ColumnsMut::new(&mut out[..rows.len() * n], rows.len());
+            matmul_f32_mxfp4(isa, matrix(i), rows, &x, out);
+        });
+    }
+}
+
+fn bench_q8(isa: Isa, bytes: &[u8], rows: usize, cols: usize) {
+    let size = Q8Matrix::num_bytes(rows, cols).expect("it is small");
+    let matrix = |i: usize| {
+        let start = i % (bytes.len() / size) * size;
+        Q8Matrix::new(&bytes[start..start + size], rows, cols).expect("the shape fits")
+    };
+    for n in BATCHES {
+        let x = activations(n * cols);
+        let mut out = vec![0.0; rows * n];
+        let (mut values, mut scales) = (vec![0; n * cols], vec![0.0; n * cols / 32]);
+        quantize_q16(isa, &x, cols, &mut values, &mut scales);
+        let x = Q16Rows::new(&values, &scales, cols).expect("the shape fits");
+        let work = Work {
+            bytes: size,
+            macs: rows * cols * n,
+        };
+        let name = format!("matmul_q16_q8 {rows}x{cols}");
+        report_slices(&name, n, rows, work, |i, rows| {
+            let out = ColumnsMut::new(&mut out[..rows.len() * n], rows.len());
+            matmul_q16_q8(isa, matrix(i), rows, x, out);
+        });
     }
 }
 
@@ -91,7 +105,8 @@ fn bench_bf16(isa: Isa, bytes: &[u8], rows: usize, cols: usize) {
     let size = 2 * rows * cols;
     let matrix = |i: usize, rows, cols| {
         let start = i % (bytes.len() / size) * size;
-        Bf16Matrix::new(&bytes[start..start + size], rows, cols).expect("the shape fits")
+        let bytes = &bytes[start..start + size];
+        FloatMatrix::new(bytes, FloatType::Bf16, rows, cols).expect("the shape fits")
     };
     for n in BATCHES {
         let x = activations(n * cols);
@@ -100,17 +115,17 @@ fn bench_bf16(isa: Isa, bytes: &[u8], rows: usize, cols: usize) {
             bytes: size,
             macs: rows * cols * n,
         };
-        let name = format!("matmul_f32_bf16 {rows}x{cols}");
+        let name = format!("matmul_f32_float bf16 {rows}x{cols}");
         let w = |i| matrix(i, rows, cols);
         report_slices(&name, n, rows, work, |i, rows| {
-            let out = &mut out[rows.start * n..rows.end * n];
-            matmul_f32_bf16(isa, w(i), rows, &x, out);
+            let out = ColumnsMut::new(&mut out[..rows.len() * n], rows.len());
+            matmul_f32_float(isa, w(i), rows, &x, out);
         });
-        let name = format!("matmul_f32_bf16_transposed {rows}x{cols}");
+        let name = format!("... transposed {rows}x{cols}");
         let w = |i| matrix(i, cols, rows);
         report_slices(&name, n, rows, work, |i, rows| {
-            let out = &mut out[rows.start * n..rows.end * n];
-            matmul_f32_bf16_transposed(isa, w(i), rows, &x, out);
+            let out = ColumnsMut::new(&mut out[..rows.len() * n], rows.len());
+            matmul_f32_float_transposed(isa, w(i), rows, &x, out);
         });
     }
 }
@@ -175,7 +190,7 @@ fn report_slices(
     mut run: impl FnMut(usize, Range<usize>),
 ) {
     // Well under a millisecond each, in whole tiles of rows.
-    let part = if n < 64 { rows / 16 } else { rows / 48 } / 4 * 4;
+    let part = if n < 64 { rows / 16 } else { rows / 48 } / 8 * 8;
     let slices = rows / part;
     let best = best_time(|i| {
         let start = i % slices * part;

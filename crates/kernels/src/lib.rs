@@ -13,14 +13,18 @@
 //! * A wrong shape is the caller's error and panics; a NaN or an infinity in the data is not, and
 //!   flows through to the values that depend on it.
 //!
-//! Shapes are row-major. Matrix products take activations `[n, cols]` and write **weight-row-major**
-//! results `[rows, n]`, so that threads which split the rows own contiguous pieces of the output.
+//! Shapes are row-major. Matrix products take activations `[n, cols]` and write results
+//! `[n, rows]`, or some columns of them: threads that split the rows of the weights own columns of
+//! the output ([`ColumnsMut`]).
 
+mod activations;
 mod arch;
-mod bf16;
+mod columns;
 mod dot;
 mod error;
 mod f16;
+mod float;
+mod group;
 mod isa;
 mod matmul;
 mod mxfp4;
@@ -34,16 +38,21 @@ mod swiglu;
 mod testing;
 mod topk;
 
-pub use bf16::{Bf16Matrix, bf16_to_f32};
+pub use activations::{Q8Rows, Q8RowsMut, Q16Rows, quantize_q8, quantize_q16};
+pub use columns::ColumnsMut;
 pub use dot::{axpy_f32, axpy_f32_f16, dot_f32, dot_f32_f16};
 pub use error::ShapeError;
 pub use f16::f32_to_f16;
+pub use float::{FloatMatrix, FloatType, floats_to_f32};
 #[cfg(target_arch = "x86_64")]
 pub use isa::Avx2;
 pub use isa::Isa;
-pub use matmul::{matmul_f32_bf16, matmul_f32_bf16_transposed, matmul_f32_mxfp4, matmul_q8_mxfp4};
-pub use mxfp4::Mxfp4Matrix;
-pub use q8::{Q8Rows, Q8RowsMut, quantize_q8};
+pub use matmul::{
+    matmul_f32_float, matmul_f32_float_transposed, matmul_f32_mxfp4, matmul_f32_q8,
+    matmul_q8_mxfp4, matmul_q16_q8,
+};
+pub use mxfp4::{Mxfp4Matrix, Mxfp4Source, pack_mxfp4};
+pub use q8::{Q8Matrix, Q8Source, pack_q8};
 pub use rmsnorm::rmsnorm;
 pub use rope::rope;
 pub use softmax::softmax_with_sink;

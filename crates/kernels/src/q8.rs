@@ -1,317 +1,276 @@
-//! Q8: activations as 8-bit integers in blocks of 32 with one `f32` scale each, the other side of
-//! the integer products with MXFP4 weights.
+//! Q8: weights as 8-bit integers in blocks of 32 columns with one half-precision scale each, as
+//! GGUF's Q8_0 has them. The form of the dense layers where they are not kept in 16 bits.
 //!
-//! The order of the values inside a row is private to this crate (see [`stored_position`]): it is
-//! the order in which the nibbles of MXFP4 come out of a 32-byte register. It is the same on every
-//! [`Isa`], so rows made on one can be read on another.
+//! As MXFP4 matrices (see there) they are packed in groups of [`GROUP`] rows. A group holds, for
+//! each block of columns in order, 256 bytes of values, then for each block the 8 scales of its
+//! rows, then zeros up to a multiple of 64 bytes. Of the 256 bytes of a block, bytes `16 p + 2 r`
+//! and the next hold the columns `2 p` and `2 p + 1` of row `r`.
 
-use crate::Isa;
 use crate::error::{ShapeError, check_columns, check_length};
+use crate::float::FloatMatrix;
+use crate::group::{GROUP, Groups, group_bytes};
 use crate::mxfp4::BLOCK;
-use crate::scalar;
+use crate::scalar::{f16_to_f32, f32_to_f16_saturating};
 
-/// Quantised activation rows, borrowed from buffers of the caller.
+/// Bytes that hold the values of a block of a group.
+pub(crate) const GROUP_BLOCK_BYTES: usize = GROUP * BLOCK;
+
+/// Bytes that hold the values and scales of a block of a group.
+const GROUP_BYTES: usize = GROUP_BLOCK_BYTES + 2 * GROUP;
+
+/// Bytes of a block in a GGUF file: the scale, then the values.
+const GGUF_BLOCK_BYTES: usize = 2 + BLOCK;
+
+/// A borrowed Q8 matrix in groups of rows, as [`pack_q8`] leaves it.
 #[derive(Clone, Copy, Debug)]
-pub struct Q8Rows<'a> {
-    values: &'a [i8],
-    scales: &'a [f32],
-    corrections: &'a [i32],
-    cols: usize,
-}
+pub struct Q8Matrix<'a>(Groups<'a>);
 
-impl<'a> Q8Rows<'a> {
-    /// A view of what [`quantize_q8`] wrote: `values` `[n, cols]`, `scales` and `corrections`
-    /// `[n, cols/32]`. Any contiguous run of whole rows is a valid view.
-    ///
-    /// # Errors
-    /// If `cols` is not a positive multiple of 32, or the lengths do not agree on a whole `n`.
-    pub fn new(
-        values: &'a [i8],
-        scales: &'a [f32],
-        corrections: &'a [i32],
-        cols: usize,
-    ) -> Result<Self, ShapeError> {
-        check_shape(values.len(), scales.len(), corrections.len(), cols)?;
-        Ok(Self {
-            values,
-            scales,
-            corrections,
-            cols,
-        })
+impl<'a> Q8Matrix<'a> {
+    /// Bytes of a packed matrix, 8.5 bits for each weight, up to the padding; `None` if they cannot
+    /// be counted.
+    pub fn num_bytes(rows: usize, cols: usize) -> Option<usize> {
+        group_bytes(cols, GROUP_BYTES)?.checked_mul(rows.div_ceil(GROUP))
     }
 
-    /// Number of activation rows, `n`.
+    /// A view of `bytes` as `[rows, cols]`.
+    ///
+    /// # Errors
+    /// If `cols` is not a positive multiple of 32, or `bytes` has another length than
+    /// [`Q8Matrix::num_bytes`].
+    pub fn new(bytes: &'a [u8], rows: usize, cols: usize) -> Result<Self, ShapeError> {
+        Groups::new(bytes, rows, cols, GROUP_BYTES).map(Self)
+    }
+
+    /// Number of rows.
     pub fn rows(self) -> usize {
-        self.values.len() / self.cols
+        self.0.rows
     }
 
     /// Elements in a row.
     pub fn cols(self) -> usize {
-        self.cols
+        self.0.cols
     }
 
-    /// The values of row `j`, in the private order.
-    pub(crate) fn row_values(self, j: usize) -> &'a [i8] {
-        &self.values[j * self.cols..][..self.cols]
-    }
-
-    /// The scale of each block of row `j`.
-    pub(crate) fn row_scales(self, j: usize) -> &'a [f32] {
-        let blocks = self.cols / BLOCK;
-        &self.scales[j * blocks..][..blocks]
-    }
-
-    /// The correction of each block of row `j`.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(
-            dead_code,
-            reason = "only the vector code adds an offset to the weights"
-        )
-    )]
-    pub(crate) fn row_corrections(self, j: usize) -> &'a [i32] {
-        let blocks = self.cols / BLOCK;
-        &self.corrections[j * blocks..][..blocks]
+    /// The values and the scales (as f16) of group `i`, each by block.
+    pub(crate) fn group(self, i: usize) -> (&'a [[u8; GROUP_BLOCK_BYTES]], &'a [[u8; 2 * GROUP]]) {
+        let blocks = self.0.cols / BLOCK;
+        let (values, rest) = self.0.group(i).split_at(blocks * GROUP_BLOCK_BYTES);
+        let scales = &rest[..blocks * 2 * GROUP];
+        (values.as_chunks().0, scales.as_chunks().0)
     }
 }
 
-/// Where [`quantize_q8`] writes: the buffers of a [`Q8Rows`], mutable.
-#[derive(Debug)]
-pub struct Q8RowsMut<'a> {
-    values: &'a mut [i8],
-    scales: &'a mut [f32],
-    corrections: &'a mut [i32],
-    cols: usize,
+/// Weights that become a [`Q8Matrix`], row-major.
+#[derive(Clone, Copy, Debug)]
+pub enum Q8Source<'a> {
+    /// Floating-point weights, to be rounded: per block the scale is `max|w| / 127` in half
+    /// precision, a value is `w / scale`, rounded to nearest. A block that holds a NaN or an
+    /// infinity gets the scale NaN.
+    Float(FloatMatrix<'a>),
+    /// `[rows, cols/32, 34]`, as in GGUF files: the scale, then the values.
+    Gguf(&'a [u8]),
 }
 
-impl<'a> Q8RowsMut<'a> {
-    /// A view of `values` as `[n, cols]`, `scales` and `corrections` as `[n, cols/32]`.
-    ///
-    /// # Errors
-    /// If `cols` is not a positive multiple of 32, or the lengths do not agree on a whole `n`.
-    pub fn new(
-        values: &'a mut [i8],
-        scales: &'a mut [f32],
-        corrections: &'a mut [i32],
-        cols: usize,
-    ) -> Result<Self, ShapeError> {
-        check_shape(values.len(), scales.len(), corrections.len(), cols)?;
-        Ok(Self {
-            values,
-            scales,
-            corrections,
-            cols,
-        })
-    }
+/// The values and the scale, as f16, of one block.
+type Block = ([i8; BLOCK], u16);
 
-    /// Number of activation rows, `n`.
-    pub fn rows(&self) -> usize {
-        self.values.len() / self.cols
-    }
-
-    /// Elements in a row.
-    pub fn cols(&self) -> usize {
-        self.cols
-    }
-}
-
-fn check_shape(
-    values: usize,
-    scales: usize,
-    corrections: usize,
-    cols: usize,
-) -> Result<(), ShapeError> {
-    check_columns(cols, BLOCK)?;
-    let whole_rows = values / cols * cols;
-    check_length("Q8 values", values, whole_rows)?;
-    check_length("Q8 scales", scales, values / BLOCK)?;
-    check_length("Q8 corrections", corrections, values / BLOCK)
-}
-
-/// What the vector code adds to the doubled values of weights, which makes them 0 to 24.
-pub(crate) const OFFSET: i8 = 12;
-
-/// What takes that offset off a block's dot product again, from the sum of its activations.
-pub(crate) fn correction(sum: i32) -> i32 {
-    -i32::from(OFFSET) * sum
-}
-
-/// Where element `c` of a row of `cols` is stored.
-///
-/// Blocks go in pairs: the 16 even elements of the first block, the 16 even elements of the second,
-/// then the odd elements likewise. A last block without a partner keeps its evens before its odds.
-pub(crate) fn stored_position(c: usize, cols: usize) -> usize {
-    const HALF: usize = BLOCK / 2;
-    let (pair, within_pair) = (c / (2 * BLOCK), c % (2 * BLOCK));
-    let (block, within) = (within_pair / BLOCK, within_pair % BLOCK);
-    let (odd, index) = (within % 2, within / 2);
-    let paired = (pair + 1) * 2 * BLOCK <= cols;
-    let half_run = if paired { 2 * HALF } else { HALF };
-    pair * 2 * BLOCK + odd * half_run + block * HALF + index
-}
-
-/// Quantises `x` `[n, cols]`: per block of 32, `scale = max|x| / 127` and
-/// `value = round(x / max|x| * 127)`, ties to even.
-///
-/// A block that holds a NaN or an infinity gets the scale NaN, so that every product with it is NaN.
-/// The result is the same, bit for bit, on every [`Isa`].
-///
-/// # Panics
-/// If `x` and `out` differ in size.
-pub fn quantize_q8(isa: Isa, x: &[f32], out: Q8RowsMut<'_>) {
-    assert_eq!(
-        x.len(),
-        out.values.len(),
-        "quantize_q8: elements in against elements out"
-    );
-    let Q8RowsMut {
-        values,
-        scales,
-        corrections,
-        cols,
-    } = out;
-    let blocks = cols / BLOCK;
-    let rows = x.chunks_exact(cols).zip(values.chunks_exact_mut(cols));
-    let factors = scales
-        .chunks_exact_mut(blocks)
-        .zip(corrections.chunks_exact_mut(blocks));
-    for ((x, values), (scales, corrections)) in rows.zip(factors) {
-        match isa {
-            Isa::Scalar => scalar::quantize_q8_row(x, values, scales, corrections),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2(avx2) => avx2.quantize_q8_row(x, values, scales, corrections),
+impl Q8Source<'_> {
+    fn block(self, row: usize, block: usize, blocks: usize) -> Block {
+        match self {
+            Self::Float(matrix) => {
+                let mut weights = [0.0; BLOCK];
+                matrix.widen(row, block * BLOCK, &mut weights);
+                round(&weights)
+            }
+            Self::Gguf(bytes) => {
+                let (all, _) = bytes.as_chunks::<GGUF_BLOCK_BYTES>();
+                let [low, high, values @ ..] = &all[row * blocks + block];
+                let values = values.map(u8::cast_signed);
+                (values, u16::from_le_bytes([*low, *high]))
+            }
         }
     }
+}
+
+/// Rounds the weights of a block.
+fn round(weights: &[f32; BLOCK]) -> Block {
+    // As integers the magnitudes compare like the numbers, with NaN above infinity.
+    let max_bits = weights.iter().map(|w| w.abs().to_bits()).max().unwrap_or(0);
+    let max = f32::from_bits(max_bits);
+    if !max.is_finite() {
+        return ([0; BLOCK], 0x7e00);
+    }
+    let bits = f32_to_f16_saturating(max / 127.0);
+    // The scale as it will be read, so that its own rounding is made up for.
+    let scale = f16_to_f32(bits);
+    let factor = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    (weights.map(|w| (w * factor).round_ties_even() as i8), bits)
+}
+
+/// Packs a matrix `[rows, cols]` for [`Q8Matrix`]. Rows that are missing in the last group are
+/// filled up with zeros.
+///
+/// # Errors
+/// If `cols` is not a positive multiple of 32, or a buffer has another length than the shape asks
+/// for.
+pub fn pack_q8(
+    source: Q8Source<'_>,
+    rows: usize,
+    cols: usize,
+    out: &mut [u8],
+) -> Result<(), ShapeError> {
+    check_columns(cols, BLOCK)?;
+    let blocks = cols / BLOCK;
+    // No product below is greater than this one.
+    let num_bytes = Q8Matrix::num_bytes(rows, cols).ok_or(ShapeError::TooLarge { rows, cols })?;
+    match source {
+        Q8Source::Float(matrix) => {
+            check_length("rows", matrix.rows(), rows)?;
+            check_length("columns", matrix.cols(), cols)?;
+        }
+        Q8Source::Gguf(bytes) => {
+            check_length("Q8 bytes", bytes.len(), rows * blocks * GGUF_BLOCK_BYTES)?;
+        }
+    }
+    check_length("packed Q8", out.len(), num_bytes)?;
+    if rows == 0 {
+        return Ok(());
+    }
+    let group_bytes = num_bytes / rows.div_ceil(GROUP);
+    for (first, group) in (0..rows)
+        .step_by(GROUP)
+        .zip(out.chunks_exact_mut(group_bytes))
+    {
+        let (values, rest) = group.split_at_mut(blocks * GROUP_BLOCK_BYTES);
+        let (scales, padding) = rest.split_at_mut(blocks * 2 * GROUP);
+        padding.fill(0);
+        let num_rows = GROUP.min(rows - first);
+        let outputs = values.as_chunks_mut::<GROUP_BLOCK_BYTES>().0.iter_mut();
+        let outputs = outputs.zip(scales.as_chunks_mut::<{ 2 * GROUP }>().0);
+        for (block, (values, scales)) in outputs.enumerate() {
+            let (pairs, _) = values.as_chunks_mut::<2>();
+            let (scales, _) = scales.as_chunks_mut::<2>();
+            for row in 0..GROUP {
+                let (block, scale) = match row < num_rows {
+                    true => source.block(first + row, block, blocks),
+                    false => ([0; BLOCK], 0),
+                };
+                scales[row] = scale.to_le_bytes();
+                for (p, pair) in block.as_chunks::<2>().0.iter().enumerate() {
+                    pairs[GROUP * p + row] = pair.map(i8::cast_unsigned);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Rng, assert_same_bits};
+    use crate::float::FloatType;
+    use crate::testing::Rng;
 
-    fn quantise(isa: Isa, x: &[f32], cols: usize) -> (Vec<i8>, Vec<f32>, Vec<i32>) {
-        let blocks = x.len() / BLOCK;
-        let (mut values, mut scales, mut corrections) =
-            (vec![99; x.len()], vec![99.0; blocks], vec![99; blocks]);
-        let out = Q8RowsMut::new(&mut values, &mut scales, &mut corrections, cols).unwrap();
-        quantize_q8(isa, x, out);
-        (values, scales, corrections)
+    fn pack(source: Q8Source<'_>, rows: usize, cols: usize) -> Vec<u8> {
+        let mut out = vec![99; Q8Matrix::num_bytes(rows, cols).unwrap()];
+        pack_q8(source, rows, cols, &mut out).unwrap();
+        out
+    }
+
+    /// The value and the scale at a column of a row, by the definition of the layout.
+    fn at(packed: &[u8], (rows, cols): (usize, usize), row: usize, col: usize) -> (i8, f32) {
+        let (values, scales) = Q8Matrix::new(packed, rows, cols)
+            .unwrap()
+            .group(row / GROUP);
+        let (block, within, lane) = (col / BLOCK, col % BLOCK, row % GROUP);
+        let value = values[block][16 * (within / 2) + 2 * lane + within % 2];
+        let scale = [scales[block][2 * lane], scales[block][2 * lane + 1]];
+        (value.cast_signed(), f16_to_f32(u16::from_le_bytes(scale)))
     }
 
     #[test]
-    fn stored_positions_are_a_permutation() {
-        for blocks in 1..8 {
-            let cols = blocks * BLOCK;
-            let mut seen: Vec<usize> = (0..cols).map(|c| stored_position(c, cols)).collect();
-            seen.sort_unstable();
-            assert!(seen.into_iter().eq(0..cols));
-        }
-    }
-
-    #[test]
-    fn values_are_within_half_a_step_and_corrections_fit() {
-        let mut rng = Rng::new(20);
-        for blocks in 1..8 {
-            let cols = blocks * BLOCK;
-            let x = rng.activations(3 * cols);
-            for isa in Isa::available() {
-                let (values, scales, corrections) = quantise(isa, &x, cols);
-                for (block, x) in x.chunks_exact(BLOCK).enumerate() {
-                    let (row, first) = (block / blocks, block % blocks * BLOCK);
-                    let scale = scales[block];
-                    let mut sum = 0;
-                    let mut largest = 0;
-                    for (i, x) in x.iter().enumerate() {
-                        let value = values[row * cols + stored_position(first + i, cols)];
-                        sum += i32::from(value);
-                        largest = largest.max(value.unsigned_abs());
-                        let error = (x - f32::from(value) * scale).abs();
-                        assert!(
-                            error <= scale * 0.500_01,
-                            "{x} as {value} on {}",
-                            isa.name()
-                        );
+    fn blocks_of_gguf_files_are_kept_as_they_are() {
+        let mut rng = Rng::new(31);
+        for shape @ (rows, cols) in [(1, 32), (8, 64), (13, 96)] {
+            let bytes = rng.bytes(rows * cols / BLOCK * GGUF_BLOCK_BYTES);
+            let packed = pack(Q8Source::Gguf(&bytes), rows, cols);
+            for row in 0..rows.next_multiple_of(GROUP) {
+                for col in 0..cols {
+                    let (value, scale) = at(&packed, shape, row, col);
+                    if row >= rows {
+                        assert_eq!((value, scale), (0, 0.0));
+                        continue;
                     }
-                    assert_eq!(largest, 127);
-                    assert_eq!(corrections[block], -12 * sum);
+                    let block = &bytes[(row * cols + col) / BLOCK * GGUF_BLOCK_BYTES..];
+                    let expected = f16_to_f32(u16::from_le_bytes([block[0], block[1]]));
+                    assert_eq!(value, block[2 + col % BLOCK].cast_signed());
+                    assert!(scale == expected || scale.is_nan() && expected.is_nan());
                 }
             }
         }
     }
 
     #[test]
-    fn every_instruction_set_gives_the_same_bits() {
-        let mut rng = Rng::new(21);
-        for blocks in (1..8).chain([90, 501]) {
-            let cols = blocks * BLOCK;
-            let mut x = rng.activations(2 * cols);
-            // Ties, subnormals, zeros, extremes.
-            x[..BLOCK]
-                .iter_mut()
-                .zip(0i16..)
-                .for_each(|(x, i)| *x = f32::from(8 * i - 127) / 2.0);
-            x[cols..][..BLOCK].fill_with(|| f32::from_bits(rng.bits() as u32 % 3));
-            if blocks > 2 {
-                x[BLOCK..2 * BLOCK].fill(-0.0);
-                x[2 * BLOCK] = f32::MAX;
-            }
-            let (values, scales, corrections) = quantise(Isa::Scalar, &x, cols);
-            for isa in Isa::available() {
-                let (v, s, c) = quantise(isa, &x, cols);
-                assert!(v == values && c == corrections, "{}", isa.name());
-                assert_same_bits(&s, &scales, isa.name());
+    fn rounded_weights_are_within_half_a_step() {
+        let mut rng = Rng::new(32);
+        let shape @ (rows, cols) = (11, 160);
+        let mut weights = rng.activations(rows * cols);
+        weights[..BLOCK].fill(-0.0);
+        weights[BLOCK..2 * BLOCK]
+            .iter_mut()
+            .for_each(|w| *w *= 1e-9);
+        let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let matrix = FloatMatrix::new(&bytes, FloatType::F32, rows, cols).unwrap();
+        let packed = pack(Q8Source::Float(matrix), rows, cols);
+        for (i, weight) in weights.iter().enumerate() {
+            let (value, scale) = at(&packed, shape, i / cols, i % cols);
+            // Half the unit of the smallest scales is the limit for blocks next to nothing.
+            let tolerance = (0.5 + 127.0 / 2048.0) * scale + 2e-6;
+            let error = (f32::from(value) * scale - weight).abs();
+            assert!(error <= tolerance, "{weight} as {value} x {scale}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_spoils_its_block_only() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut weights = [0.5f32; 96];
+            weights[40] = bad;
+            let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
+            let matrix = FloatMatrix::new(&bytes, FloatType::F32, 1, 96).unwrap();
+            let packed = pack(Q8Source::Float(matrix), 1, 96);
+            for col in 0..96 {
+                let (_, scale) = at(&packed, (1, 96), 0, col);
+                assert_eq!(scale.is_nan(), col / BLOCK == 1);
             }
         }
     }
 
     #[test]
-    fn a_bad_value_spoils_its_block_only() {
-        for isa in Isa::available() {
-            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let mut x = [0.5; 96];
-                x[40] = bad;
-                let (values, scales, corrections) = quantise(isa, &x, 96);
-                assert!(scales[1].is_nan() && corrections[1] == 0);
-                assert!((BLOCK..2 * BLOCK).all(|c| values[stored_position(c, 96)] == 0));
-                assert_eq!([scales[0], scales[2]], [0.5 / 127.0; 2]);
-                assert_eq!([corrections[0], corrections[2]], [-12 * 127 * 32; 2]);
-            }
-        }
-    }
-
-    #[test]
-    fn views_have_the_size_they_say() {
-        let (values, scales, corrections) = ([0; 192], [0.0; 6], [0; 6]);
-        let rows = Q8Rows::new(&values, &scales, &corrections, 96).unwrap();
-        assert_eq!((rows.rows(), rows.cols()), (2, 96));
+    fn wrong_lengths_are_errors() {
+        let mut out = [0; 320];
+        let mut pack = |source, rows, cols| {
+            pack_q8(source, rows, cols, &mut out).map_err(|error| error.to_string())
+        };
+        assert_eq!(pack(Q8Source::Gguf(&[0; 102]), 3, 32), Ok(()));
         assert_eq!(
-            Q8Rows::new(&values, &scales, &corrections, 128)
-                .unwrap_err()
-                .to_string(),
-            "Q8 values: 192 elements where the shape asks for 128"
+            pack(Q8Source::Gguf(&[0; 101]), 3, 32).unwrap_err(),
+            "Q8 bytes: 101 elements where the shape asks for 102"
         );
         assert_eq!(
-            Q8Rows::new(&values, &scales[1..], &corrections, 96).unwrap_err(),
-            ShapeError::Length {
-                buffer: "Q8 scales",
-                actual: 5,
-                expected: 6
-            }
+            pack(Q8Source::Gguf(&[0; 102]), 3, 31).unwrap_err(),
+            "rows of 31 columns: the length must be a positive multiple of 32"
         );
         assert_eq!(
-            Q8Rows::new(&values, &scales, &corrections[1..], 96).unwrap_err(),
-            ShapeError::Length {
-                buffer: "Q8 corrections",
-                actual: 5,
-                expected: 6
-            }
+            pack(Q8Source::Gguf(&[0; 306]), 9, 32).unwrap_err(),
+            "packed Q8: 320 elements where the shape asks for 640"
         );
+        let matrix = FloatMatrix::new(&[0; 128], FloatType::F32, 1, 32).unwrap();
         assert_eq!(
-            Q8Rows::new(&[], &[], &[], 0).unwrap_err(),
-            ShapeError::Columns {
-                cols: 0,
-                multiple: 32
-            }
+            pack(Q8Source::Float(matrix), 2, 32).unwrap_err(),
+            "rows: 1 elements where the shape asks for 2"
         );
+        assert_eq!(Q8Matrix::num_bytes(4096, 2880), Some(512 * 24_512));
+        assert_eq!(Q8Matrix::num_bytes(usize::MAX, 64), None);
     }
 }

@@ -3,9 +3,12 @@
 
 use std::ops::Range;
 
-use crate::bf16::Bf16Matrix;
-use crate::mxfp4::{BLOCK, BLOCK_BYTES, DOUBLED_VALUES, Mxfp4Matrix, half_scale};
-use crate::q8::{Q8Rows, correction, stored_position};
+use crate::activations::{Q8Rows, Q16Rows, correction};
+use crate::columns::ColumnsMut;
+use crate::float::{FloatMatrix, FloatType};
+use crate::group::GROUP;
+use crate::mxfp4::{BLOCK, DOUBLED_VALUES, Mxfp4Matrix, half_scale};
+use crate::q8::Q8Matrix;
 
 /// Columns of a weight row that are widened at a time. Their products are summed by themselves,
 /// which also keeps the rounding error of long rows small.
@@ -16,19 +19,7 @@ const LANES: usize = 8;
 
 // ---- numbers -----------------------------------------------------------------------------------
 
-fn bf16_at(bytes: &[u8], i: usize) -> f32 {
-    f32::from_bits(u32::from(u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])) << 16)
-}
-
-/// Twice the values in a byte of MXFP4 codes.
-fn doubled_values(byte: u8) -> [i8; 2] {
-    [
-        DOUBLED_VALUES[usize::from(byte & 0xf)],
-        DOUBLED_VALUES[usize::from(byte >> 4)],
-    ]
-}
-
-fn f16_to_f32(bits: u16) -> f32 {
+pub(crate) fn f16_to_f32(bits: u16) -> f32 {
     let sign = u32::from(bits & 0x8000) << 16;
     let exponent = u32::from(bits >> 10 & 0x1f);
     let mantissa = u32::from(bits & 0x3ff);
@@ -45,7 +36,7 @@ fn f16_to_f32(bits: u16) -> f32 {
     }
 }
 
-fn f32_to_f16_saturating(x: f32) -> u16 {
+pub(crate) fn f32_to_f16_saturating(x: f32) -> u16 {
     let bits = x.to_bits();
     let sign = (bits >> 16 & 0x8000) as u16;
     let magnitude = bits & 0x7fff_ffff;
@@ -70,9 +61,24 @@ fn f32_to_f16_saturating(x: f32) -> u16 {
     sign | half
 }
 
-pub(crate) fn bf16_to_f32(bytes: &[u8], out: &mut [f32]) {
-    for (i, out) in out.iter_mut().enumerate() {
-        *out = bf16_at(bytes, i);
+pub(crate) fn floats_to_f32(float_type: FloatType, bytes: &[u8], out: &mut [f32]) {
+    let (pairs, quads) = (bytes.as_chunks::<2>().0, bytes.as_chunks::<4>().0);
+    match float_type {
+        FloatType::Bf16 => {
+            for (out, &pair) in out.iter_mut().zip(pairs) {
+                *out = f32::from_bits(u32::from(u16::from_le_bytes(pair)) << 16);
+            }
+        }
+        FloatType::F16 => {
+            for (out, &pair) in out.iter_mut().zip(pairs) {
+                *out = f16_to_f32(u16::from_le_bytes(pair));
+            }
+        }
+        FloatType::F32 => {
+            for (out, &quad) in out.iter_mut().zip(quads) {
+                *out = f32::from_le_bytes(quad);
+            }
+        }
     }
 }
 
@@ -88,29 +94,43 @@ pub(crate) fn quantize_q8_row(
     scales: &mut [f32],
     corrections: &mut [i32],
 ) {
-    let cols = x.len();
-    for (block, x) in x.chunks_exact(BLOCK).enumerate() {
-        // As integers the magnitudes compare like the numbers, with NaN above infinity.
-        let max_bits = x.iter().map(|x| x.abs().to_bits()).max().unwrap_or(0);
-        let max = f32::from_bits(max_bits);
-        let is_quantisable = max.is_finite() && max > 0.0;
-        scales[block] = if max.is_finite() {
-            max / 127.0
-        } else {
-            f32::NAN
-        };
+    let (blocks, _) = x.as_chunks::<BLOCK>();
+    for (block, x) in blocks.iter().enumerate() {
+        let (quantised, scale) = quantize_block(x, 127.0);
         let mut sum = 0;
-        for (i, x) in x.iter().enumerate() {
-            let value = if is_quantisable {
-                (x / max * 127.0).round_ties_even() as i8
-            } else {
-                0
-            };
-            values[stored_position(block * BLOCK + i, cols)] = value;
-            sum += i32::from(value);
+        for (value, quantised) in values[block * BLOCK..].iter_mut().zip(quantised) {
+            *value = quantised as i8;
+            sum += quantised;
         }
+        scales[block] = scale;
         corrections[block] = correction(sum);
     }
+}
+
+pub(crate) fn quantize_q16(x: &[f32], values: &mut [i16], scales: &mut [f32]) {
+    let (blocks, _) = x.as_chunks::<BLOCK>();
+    for (block, x) in blocks.iter().enumerate() {
+        let (quantised, scale) = quantize_block(x, 32767.0);
+        for (value, quantised) in values[block * BLOCK..].iter_mut().zip(quantised) {
+            *value = quantised as i16;
+        }
+        scales[block] = scale;
+    }
+}
+
+/// Integers from `-limit` to `limit`, and the scale that belongs to them.
+fn quantize_block(x: &[f32; BLOCK], limit: f32) -> ([i32; BLOCK], f32) {
+    // As integers the magnitudes compare like the numbers, with NaN above infinity.
+    let max_bits = x.iter().map(|x| x.abs().to_bits()).max().unwrap_or(0);
+    let max = f32::from_bits(max_bits);
+    if !max.is_finite() {
+        return ([0; BLOCK], f32::NAN);
+    }
+    if max == 0.0 {
+        return ([0; BLOCK], 0.0);
+    }
+    let value = |x: f32| (x / max * limit).round_ties_even() as i32;
+    (x.map(value), max / limit)
 }
 
 // ---- vectors -----------------------------------------------------------------------------------
@@ -215,55 +235,67 @@ fn matmul(
     outputs: Range<usize>,
     num_inputs: usize,
     x: &[f32],
-    out: &mut [f32],
+    mut out: ColumnsMut<'_>,
     widen: impl Fn(usize, usize, &mut [f32]),
 ) {
     let n = x.len() / num_inputs;
-    out.fill(0.0);
-    if n == 0 {
-        return;
+    for j in 0..n {
+        out.row(j).fill(0.0);
     }
     let mut buffer = [0.0; CHUNK];
     for start in (0..num_inputs).step_by(CHUNK) {
         let weights = &mut buffer[..CHUNK.min(num_inputs - start)];
-        for (output, out) in outputs.clone().zip(out.chunks_exact_mut(n)) {
+        for (col, output) in outputs.clone().enumerate() {
             widen(output, start, weights);
-            for (x, out) in x.chunks_exact(num_inputs).zip(out) {
-                *out += dot_f32(weights, &x[start..start + weights.len()]);
+            for (j, x) in x.chunks_exact(num_inputs).enumerate() {
+                out.row(j)[col] += dot_f32(weights, &x[start..start + weights.len()]);
             }
         }
     }
 }
 
-pub(crate) fn matmul_f32_bf16(w: Bf16Matrix<'_>, rows: Range<usize>, x: &[f32], out: &mut [f32]) {
+pub(crate) fn matmul_f32_float(
+    w: FloatMatrix<'_>,
+    rows: Range<usize>,
+    x: &[f32],
+    out: ColumnsMut<'_>,
+) {
     matmul(rows, w.cols(), x, out, |row, start, weights| {
-        bf16_to_f32(&w.row(row)[2 * start..], weights);
+        w.widen(row, start, weights);
     });
 }
 
-pub(crate) fn matmul_f32_bf16_transposed(
-    w: Bf16Matrix<'_>,
+pub(crate) fn matmul_f32_float_transposed(
+    w: FloatMatrix<'_>,
     cols: Range<usize>,
     x: &[f32],
-    out: &mut [f32],
+    out: ColumnsMut<'_>,
 ) {
     matmul(cols, w.rows(), x, out, |col, start, weights| {
         for (i, weight) in weights.iter_mut().enumerate() {
-            *weight = bf16_at(w.row(start + i), col);
+            w.widen(start + i, col, std::slice::from_mut(weight));
         }
     });
 }
 
-pub(crate) fn matmul_f32_mxfp4(w: Mxfp4Matrix<'_>, rows: Range<usize>, x: &[f32], out: &mut [f32]) {
+pub(crate) fn matmul_f32_mxfp4(
+    w: Mxfp4Matrix<'_>,
+    rows: Range<usize>,
+    x: &[f32],
+    out: ColumnsMut<'_>,
+) {
     matmul(rows, w.cols(), x, out, |row, start, weights| {
-        let blocks = w.row_blocks(row)[start / 2..].chunks_exact(BLOCK_BYTES);
-        let scales = &w.row_scales(row)[start / BLOCK..];
-        for ((codes, scale), out) in blocks.zip(scales).zip(weights.chunks_exact_mut(BLOCK)) {
-            for (pair, byte) in out.chunks_exact_mut(2).zip(codes) {
-                for (weight, value) in pair.iter_mut().zip(doubled_values(*byte)) {
-                    *weight = f32::from(value) * half_scale(*scale);
-                }
-            }
+        for (weight, col) in weights.iter_mut().zip(start..) {
+            let scale = half_scale(mxfp4_scale(w, row, col / BLOCK));
+            *weight = f32::from(doubled_value(w, row, col)) * scale;
+        }
+    });
+}
+
+pub(crate) fn matmul_f32_q8(w: Q8Matrix<'_>, rows: Range<usize>, x: &[f32], out: ColumnsMut<'_>) {
+    matmul(rows, w.cols(), x, out, |row, start, weights| {
+        for (weight, col) in weights.iter_mut().zip(start..) {
+            *weight = f32::from(q8_value(w, row, col)) * q8_scale(w, row, col / BLOCK);
         }
     });
 }
@@ -272,39 +304,73 @@ pub(crate) fn matmul_q8_mxfp4(
     w: Mxfp4Matrix<'_>,
     rows: Range<usize>,
     x: Q8Rows<'_>,
-    out: &mut [f32],
+    mut out: ColumnsMut<'_>,
 ) {
-    let n = x.rows();
-    out.fill(0.0);
-    if n == 0 {
-        return;
-    }
-    for (row, out) in rows.zip(out.chunks_exact_mut(n)) {
-        let blocks = w
-            .row_blocks(row)
-            .chunks_exact(BLOCK_BYTES)
-            .zip(w.row_scales(row));
-        for (block, (codes, scale)) in blocks.enumerate() {
-            let mut even = [0; BLOCK / 2];
-            let mut odd = [0; BLOCK / 2];
-            for ((even, odd), byte) in even.iter_mut().zip(&mut odd).zip(codes) {
-                [*even, *odd] = doubled_values(*byte);
-            }
-            let first_even = stored_position(block * BLOCK, w.cols());
-            let first_odd = stored_position(block * BLOCK + 1, w.cols());
-            for (j, out) in out.iter_mut().enumerate() {
-                let values = x.row_values(j);
-                let dot = dot_i8(&even, &values[first_even..]) + dot_i8(&odd, &values[first_odd..]);
-                *out += dot as f32 * (half_scale(*scale) * x.row_scales(j)[block]);
-            }
+    for j in 0..x.rows() {
+        let (values, scales, _) = x.row(j);
+        for (row, out) in rows.clone().zip(out.row(j)) {
+            *out = sum_of_blocks(values.len(), |block| {
+                let products = values[block].iter().enumerate().map(|(i, value)| {
+                    i32::from(*value) * i32::from(doubled_value(w, row, block * BLOCK + i))
+                });
+                let scale = half_scale(mxfp4_scale(w, row, block)) * scales[block];
+                (products.sum(), scale)
+            });
         }
     }
 }
 
-/// The dot product of half a block with as many values.
-fn dot_i8(a: &[i8; BLOCK / 2], b: &[i8]) -> i32 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| i32::from(*a) * i32::from(*b))
-        .sum()
+pub(crate) fn matmul_q16_q8(
+    w: Q8Matrix<'_>,
+    rows: Range<usize>,
+    x: Q16Rows<'_>,
+    mut out: ColumnsMut<'_>,
+) {
+    for j in 0..x.rows() {
+        let (values, scales) = x.row(j);
+        for (row, out) in rows.clone().zip(out.row(j)) {
+            *out = sum_of_blocks(values.len(), |block| {
+                let products = values[block].iter().enumerate().map(|(i, value)| {
+                    i32::from(*value) * i32::from(q8_value(w, row, block * BLOCK + i))
+                });
+                (products.sum(), q8_scale(w, row, block) * scales[block])
+            });
+        }
+    }
+}
+
+/// The sum over blocks of an exact integer dot product times its scale, in order. With one rounding
+/// for each, as the vector code has: the results are the same bits.
+fn sum_of_blocks(blocks: usize, dot_and_scale: impl Fn(usize) -> (i32, f32)) -> f32 {
+    (0..blocks)
+        .map(dot_and_scale)
+        .fold(0.0, |sum, (dot, scale)| (dot as f32).mul_add(scale, sum))
+}
+
+/// Twice a weight without its scale.
+fn doubled_value(w: Mxfp4Matrix<'_>, row: usize, col: usize) -> i8 {
+    let (codes, _) = w.group(row / GROUP);
+    let within = col % BLOCK;
+    let byte = codes[col / BLOCK][32 * (within / 8) + 4 * (row % GROUP) + within % 4];
+    let code = if within % 8 < 4 {
+        byte & 0xf
+    } else {
+        byte >> 4
+    };
+    DOUBLED_VALUES[usize::from(code)]
+}
+
+fn mxfp4_scale(w: Mxfp4Matrix<'_>, row: usize, block: usize) -> u8 {
+    w.group(row / GROUP).1[block][row % GROUP]
+}
+
+fn q8_value(w: Q8Matrix<'_>, row: usize, col: usize) -> i8 {
+    let (values, _) = w.group(row / GROUP);
+    let within = col % BLOCK;
+    values[col / BLOCK][16 * (within / 2) + 2 * (row % GROUP) + within % 2].cast_signed()
+}
+
+fn q8_scale(w: Q8Matrix<'_>, row: usize, block: usize) -> f32 {
+    let scales = w.group(row / GROUP).1[block].as_chunks::<2>().0;
+    f16_to_f32(u16::from_le_bytes(scales[row % GROUP]))
 }

@@ -40,28 +40,46 @@ fn no_kernel_allocates() {
     drop(std::hint::black_box(vec![0]));
     assert_eq!(COUNT.get(), before + 1, "the allocator does not count");
 
+    let codes = [0x5a; ROWS * COLS / 2];
+    let scales = [127; ROWS * COLS / 32];
+    let mut packed4 = vec![0; Mxfp4Matrix::num_bytes(ROWS, COLS).expect("small")];
+    let mut packed8 = vec![0; Q8Matrix::num_bytes(ROWS, COLS).expect("small")];
+    let bytes = [0x3f; 2 * ROWS * COLS];
+
     let before = COUNT.get();
+    let source = Mxfp4Source::Split {
+        blocks: &codes,
+        scales: &scales,
+    };
+    pack_mxfp4(source, ROWS, COLS, &mut packed4).expect("the shape fits");
+    let float =
+        |rows, cols| FloatMatrix::new(&bytes, FloatType::Bf16, rows, cols).expect("the shape fits");
+    let source = Q8Source::Float(float(ROWS, COLS));
+    pack_q8(source, ROWS, COLS, &mut packed8).expect("the shape fits");
+    let mxfp4 = Mxfp4Matrix::new(&packed4, ROWS, COLS).expect("the shape fits");
+    let q8 = Q8Matrix::new(&packed8, ROWS, COLS).expect("the shape fits");
     for isa in Isa::available() {
         let x = [0.5; N * COLS];
         let mut out = [0.0; ROWS * N];
+        let mut out = ColumnsMut::new(&mut out, ROWS);
         let (mut values, mut scales, mut corrections) =
             ([0; N * COLS], [0.0; N * COLS / 32], [0; N * COLS / 32]);
-        let q8 = Q8RowsMut::new(&mut values, &mut scales, &mut corrections, COLS);
-        quantize_q8(isa, &x, q8.expect("the shape fits"));
-        let q8 = Q8Rows::new(&values, &scales, &corrections, COLS).expect("the shape fits");
+        let rows = Q8RowsMut::new(&mut values, &mut scales, &mut corrections, COLS);
+        quantize_q8(isa, &x, rows.expect("the shape fits"));
+        let x8 = Q8Rows::new(&values, &scales, &corrections, COLS).expect("the shape fits");
+        let (mut values, mut scales) = ([0; N * COLS], [0.0; N * COLS / 32]);
+        quantize_q16(isa, &x, COLS, &mut values, &mut scales);
+        let x16 = Q16Rows::new(&values, &scales, COLS).expect("the shape fits");
 
-        let (codes, exponents) = ([0x5a; ROWS * COLS / 2], [127; ROWS * COLS / 32]);
-        let mxfp4 = Mxfp4Matrix::new(&codes, &exponents, ROWS, COLS).expect("the shape fits");
-        matmul_q8_mxfp4(isa, mxfp4, 0..ROWS, q8, &mut out);
-        matmul_f32_mxfp4(isa, mxfp4, 0..ROWS, &x, &mut out);
-        let bytes = [0x3f; 2 * ROWS * COLS];
-        let bf16 = Bf16Matrix::new(&bytes, ROWS, COLS).expect("the shape fits");
-        matmul_f32_bf16(isa, bf16, 0..ROWS, &x, &mut out);
-        let bf16 = Bf16Matrix::new(&bytes, COLS, ROWS).expect("the shape fits");
-        matmul_f32_bf16_transposed(isa, bf16, 0..ROWS, &x, &mut out);
+        matmul_q8_mxfp4(isa, mxfp4, 0..ROWS, x8, out.reborrow());
+        matmul_q16_q8(isa, q8, 0..ROWS, x16, out.reborrow());
+        matmul_f32_mxfp4(isa, mxfp4, 0..ROWS, &x, out.reborrow());
+        matmul_f32_q8(isa, q8, 0..ROWS, &x, out.reborrow());
+        matmul_f32_float(isa, float(ROWS, COLS), 0..ROWS, &x, out.reborrow());
+        matmul_f32_float_transposed(isa, float(COLS, ROWS), 0..ROWS, &x, out.reborrow());
 
         let (mut y, mut half) = ([0.0; COLS], [0; COLS]);
-        bf16_to_f32(isa, &bytes[..2 * COLS], &mut y);
+        floats_to_f32(isa, FloatType::Bf16, &bytes[..2 * COLS], &mut y);
         f32_to_f16(isa, &x[..COLS], &mut half);
         let dots = dot_f32(isa, &x[..COLS], &y) + dot_f32_f16(isa, &x[..COLS], &half);
         axpy_f32(isa, dots, &x[..COLS], &mut y);
@@ -72,7 +90,7 @@ fn no_kernel_allocates() {
         softmax_with_sink(isa, &mut y, 0.0);
         let (mut weights, mut ids) = ([0.0; 4], [0; 4]);
         topk_softmax(&y, &mut weights, &mut ids);
-        std::hint::black_box((&out, &y, &weights, &ids));
+        std::hint::black_box((out.row(0), &y, &weights, &ids));
     }
     assert_eq!(COUNT.get(), before);
 }

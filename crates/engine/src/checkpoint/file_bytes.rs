@@ -5,7 +5,7 @@ use std::{
     fmt,
     fs::{self, File},
     io,
-    ops::Deref,
+    ops::{Deref, Range},
     path::Path,
 };
 
@@ -36,6 +36,26 @@ impl FileBytes {
         // value is valid.
         let map = unsafe { Mmap::map(&file) }.map_err(|e| read_error(path, e))?;
         Ok(FileBytes::Mapped(map))
+    }
+
+    /// Tells the system that a range will not be read soon, so that what was copied from it does
+    /// not count as memory in use twice. Reading it again reads the file again.
+    #[expect(unsafe_code, reason = "memmap2 has no safe way to say so")]
+    pub(super) fn release(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if let FileBytes::Mapped(map) = self {
+            // SAFETY: the map is private, read-only and of a file, and nothing was ever written to
+            // its pages: what is read there afterwards is the file again, the same bytes.
+            let _ = unsafe {
+                map.unchecked_advise_range(
+                    memmap2::UncheckedAdvice::DontNeed,
+                    range.start,
+                    range.len(),
+                )
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = range;
     }
 }
 

@@ -189,6 +189,11 @@ impl SafetensorsFile {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// See [`FileBytes::release`].
+    pub(super) fn release(&self, range: Range<usize>) {
+        self.bytes.release(range);
+    }
 }
 
 /// The JSON text, and where the data starts.

@@ -27,28 +27,6 @@ pub(crate) struct Routing {
     starts: Vec<usize>,
 }
 
-/// A part of the product of one expert's weights with its copies.
-#[derive(Debug)]
-pub(crate) struct ProductPiece<'a> {
-    pub(crate) expert: usize,
-    /// All copies of the expert.
-    pub(crate) copies: Range<usize>,
-    /// Rows of the weights.
-    pub(crate) rows: Range<usize>,
-    /// `[rows, copies]`
-    pub(crate) out: &'a mut [f32],
-}
-
-/// Some copies of one expert.
-#[derive(Debug)]
-pub(crate) struct RowTile<'a> {
-    pub(crate) expert: usize,
-    /// The first of them, counted within the expert.
-    pub(crate) first: usize,
-    /// `[copies, width]`
-    pub(crate) out: &'a mut [f32],
-}
-
 impl Routing {
     /// Room for `n` tokens.
     pub(crate) fn new(config: &Config, n: usize) -> Result<Routing, EngineError> {
@@ -113,68 +91,10 @@ impl Routing {
         self.copies[range].iter().copied().zip(weights)
     }
 
-    /// The experts that have copies, and these.
-    fn experts(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+    /// The experts that have copies, and these, in order.
+    pub(crate) fn experts(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
         let ranges = self.starts.windows(2).map(|pair| pair[0]..pair[1]);
         ranges.enumerate().filter(|(_, copies)| !copies.is_empty())
-    }
-
-    /// The part of `product` that belongs to an expert, `[outputs, copies]`, and its copies'
-    /// number.
-    pub(crate) fn product_of<'a>(
-        &self,
-        expert: usize,
-        product: &'a [f32],
-        outputs: usize,
-    ) -> (&'a [f32], usize) {
-        let (start, end) = (self.starts[expert], self.starts[expert + 1]);
-        (&product[start * outputs..end * outputs], end - start)
-    }
-
-    /// Cuts the products of all experts into pieces of `rows_per_piece(copies of the expert)` rows.
-    pub(crate) fn split_products<'a>(
-        &self,
-        mut product: &'a mut [f32],
-        outputs: usize,
-        rows_per_piece: impl Fn(usize) -> usize,
-    ) -> Vec<ProductPiece<'a>> {
-        let mut pieces = Vec::new();
-        for (expert, copies) in self.experts() {
-            let piece = rows_per_piece(copies.len());
-            for start in (0..outputs).step_by(piece) {
-                let rows = start..outputs.min(start + piece);
-                let out = product
-                    .split_off_mut(..rows.len() * copies.len())
-                    .expect("the product has room for all copies");
-                pieces.push(ProductPiece {
-                    expert,
-                    copies: copies.clone(),
-                    rows,
-                    out,
-                });
-            }
-        }
-        pieces
-    }
-
-    /// Cuts rows `[copies, width]` into tiles of up to `tile` copies of one expert.
-    pub(crate) fn split_rows<'a>(
-        &self,
-        mut rows: &'a mut [f32],
-        width: usize,
-        tile: usize,
-    ) -> Vec<RowTile<'a>> {
-        let mut tiles = Vec::new();
-        for (expert, copies) in self.experts() {
-            for first in (0..copies.len()).step_by(tile) {
-                let count = tile.min(copies.len() - first);
-                let out = rows
-                    .split_off_mut(..count * width)
-                    .expect("there is a row for each copy");
-                tiles.push(RowTile { expert, first, out });
-            }
-        }
-        tiles
     }
 }
 
@@ -240,33 +160,5 @@ mod tests {
             routing.experts().collect::<Vec<_>>(),
             [(2, 0..1), (3, 1..2)]
         );
-    }
-
-    #[test]
-    fn pieces_cover_the_products_and_rows_of_every_expert_once() {
-        let routing = routed();
-        let mut product = vec![0.0; 6 * 5];
-        for (i, piece) in routing
-            .split_products(&mut product, 5, |_| 2)
-            .into_iter()
-            .enumerate()
-        {
-            assert_eq!(piece.out.len(), piece.rows.len() * piece.copies.len());
-            assert_eq!(piece.rows.start, i % 3 * 2);
-            piece
-                .out
-                .fill((piece.expert * 10 + piece.rows.start + 1) as f32);
-        }
-        let expected = |e: f32| [1., 1., 1., 1., 3., 3., 3., 3., 5., 5.].map(|r| 10.0 * e + r);
-        assert_eq!(routing.product_of(1, &product, 5), (&expected(1.0)[..], 2));
-        assert_eq!(
-            product,
-            [expected(0.0), expected(1.0), expected(3.0)].concat()
-        );
-
-        let mut rows = vec![0.0; 6];
-        let tiles = routing.split_rows(&mut rows, 1, 1);
-        let places: Vec<_> = tiles.iter().map(|tile| (tile.expert, tile.first)).collect();
-        assert_eq!(places, [(0, 0), (0, 1), (1, 0), (1, 1), (3, 0), (3, 1)]);
     }
 }

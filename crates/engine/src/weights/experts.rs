@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
-use kernels::{Bf16Matrix, Mxfp4Matrix};
+use kernels::{FloatMatrix, FloatType, Mxfp4Matrix, Mxfp4Source, pack_mxfp4};
 
 use super::Loader;
 use crate::{
     EngineError,
     checkpoint::{Dtype, Tensor},
+    memory::HugeBytes,
 };
+
+const CHECKED: &str = "the shape was checked when the weights were loaded";
 
 /// The E8M0 scale that means NaN.
 const NAN_SCALE: u8 = 255;
@@ -21,15 +24,17 @@ pub(crate) struct ExpertProjection {
     weights: ExpertWeights,
     /// `[experts, outputs]`
     bias: Vec<f32>,
+    /// In the checkpoint.
+    num_bytes: u64,
 }
 
 /// How the weights are stored.
 #[derive(Debug)]
 enum ExpertWeights {
-    /// `blocks` `[experts, outputs, inputs/32, 16]`, `scales` `[experts, outputs, inputs/32]`
-    Mxfp4 { blocks: Tensor, scales: Tensor },
-    /// `[experts, inputs, outputs]`: transposed, as `save_pretrained` leaves it
-    Bf16Transposed(Tensor),
+    /// `[experts]` matrices, packed for [`Mxfp4Matrix`]
+    Mxfp4(HugeBytes),
+    /// `[experts, inputs, outputs]` in bf16: transposed, as `save_pretrained` leaves it
+    Transposed(Tensor),
 }
 
 /// The weights of one expert.
@@ -38,7 +43,7 @@ pub(crate) enum ExpertMatrix<'a> {
     /// `[outputs, inputs]`
     Mxfp4(Mxfp4Matrix<'a>),
     /// `[inputs, outputs]`
-    Bf16Transposed(Bf16Matrix<'a>),
+    Transposed(FloatMatrix<'a>),
 }
 
 impl ExpertProjection {
@@ -54,23 +59,22 @@ impl ExpertProjection {
 
     /// Whether the weights are MXFP4, for which 8-bit activations exist.
     pub(crate) fn is_mxfp4(&self) -> bool {
-        matches!(self.weights, ExpertWeights::Mxfp4 { .. })
+        matches!(self.weights, ExpertWeights::Mxfp4(_))
     }
 
     /// The weights of one expert.
     pub(crate) fn expert(&self, expert: usize) -> ExpertMatrix<'_> {
         let (rows, cols) = (self.num_outputs, self.num_inputs);
-        const CHECKED: &str = "the shape was checked when the weights were loaded";
         match &self.weights {
-            ExpertWeights::Mxfp4 { blocks, scales } => {
-                let blocks = slice(blocks.bytes(), expert, rows * cols / 2);
-                let scales = slice(scales.bytes(), expert, rows * cols / 32);
-                let matrix = Mxfp4Matrix::new(blocks, scales, rows, cols).expect(CHECKED);
-                ExpertMatrix::Mxfp4(matrix)
+            ExpertWeights::Mxfp4(bytes) => {
+                let len = Mxfp4Matrix::num_bytes(rows, cols).expect(CHECKED);
+                let bytes = slice(bytes, expert, len);
+                ExpertMatrix::Mxfp4(Mxfp4Matrix::new(bytes, rows, cols).expect(CHECKED))
             }
-            ExpertWeights::Bf16Transposed(weights) => {
+            ExpertWeights::Transposed(weights) => {
                 let bytes = slice(weights.bytes(), expert, 2 * rows * cols);
-                ExpertMatrix::Bf16Transposed(Bf16Matrix::new(bytes, cols, rows).expect(CHECKED))
+                let matrix = FloatMatrix::new(bytes, FloatType::Bf16, cols, rows);
+                ExpertMatrix::Transposed(matrix.expect(CHECKED))
             }
         }
     }
@@ -82,11 +86,7 @@ impl ExpertProjection {
 
     /// Number of bytes in the checkpoint.
     pub(crate) fn num_bytes(&self) -> u64 {
-        let weights = match &self.weights {
-            ExpertWeights::Mxfp4 { blocks, scales } => blocks.bytes().len() + scales.bytes().len(),
-            ExpertWeights::Bf16Transposed(weights) => weights.bytes().len(),
-        };
-        (weights + 2 * self.bias.len()) as u64
+        self.num_bytes
     }
 }
 
@@ -106,29 +106,61 @@ impl Loader<'_> {
         num_inputs: usize,
     ) -> Result<ExpertProjection, EngineError> {
         let blocks_name = format!("{name}_blocks");
-        let weights = if self.checkpoint.contains(&blocks_name) || !self.checkpoint.contains(name) {
-            let num_blocks = num_inputs.div_ceil(32);
-            let shape = [num_experts, num_outputs, num_blocks, 16];
-            let blocks = self.tensor(&blocks_name, &[Dtype::U8], &shape)?;
-            if !num_inputs.is_multiple_of(32) {
-                return Err(blocks.error(format!(
-                    "MXFP4 needs rows of a multiple of 32 weights, config.json asks for \
+        let (weights, num_bytes) =
+            if self.checkpoint.contains(&blocks_name) || !self.checkpoint.contains(name) {
+                let num_blocks = num_inputs.div_ceil(32);
+                let shape = [num_experts, num_outputs, num_blocks, 16];
+                let blocks = self.tensor(&blocks_name, &[Dtype::U8], &shape)?;
+                if !num_inputs.is_multiple_of(32) {
+                    return Err(blocks.error(format!(
+                        "MXFP4 needs rows of a multiple of 32 weights, config.json asks for \
                      {num_inputs}"
-                )));
-            }
-            let scales = self.tensor(&format!("{name}_scales"), &[Dtype::U8], &shape[..3])?;
-            self.refuse_nan(&scales, num_outputs * num_blocks)?;
-            ExpertWeights::Mxfp4 { blocks, scales }
-        } else {
-            let shape = [num_experts, num_inputs, num_outputs];
-            ExpertWeights::Bf16Transposed(self.tensor(name, &[Dtype::Bf16], &shape)?)
-        };
+                    )));
+                }
+                let scales = self.tensor(&format!("{name}_scales"), &[Dtype::U8], &shape[..3])?;
+                self.refuse_nan(&scales, num_outputs * num_blocks)?;
+                let num_bytes = blocks.bytes().len() + scales.bytes().len();
+                let packed = self.pack(&blocks, &scales, [num_experts, num_outputs, num_inputs])?;
+                (ExpertWeights::Mxfp4(packed), num_bytes)
+            } else {
+                let shape = [num_experts, num_inputs, num_outputs];
+                let tensor = self.tensor(name, &[Dtype::Bf16], &shape)?;
+                let num_bytes = tensor.bytes().len();
+                (ExpertWeights::Transposed(tensor), num_bytes)
+            };
         let bias = self.vectors(&format!("{name}_bias"), &[num_experts, num_outputs])?;
         Ok(ExpertProjection {
             num_inputs,
             num_outputs,
             weights,
+            num_bytes: (num_bytes + 2 * bias.len()) as u64,
             bias,
+        })
+    }
+
+    /// Packs every expert, on all threads.
+    fn pack(
+        &self,
+        blocks: &Tensor,
+        scales: &Tensor,
+        [num_experts, rows, cols]: [usize; 3],
+    ) -> Result<HugeBytes, EngineError> {
+        let len = Mxfp4Matrix::num_bytes(rows, cols);
+        let total = len.and_then(|len| len.checked_mul(num_experts));
+        HugeBytes::new(total.unwrap_or(usize::MAX), "the experts", |out| {
+            let Some(len) = len.filter(|len| *len > 0) else {
+                return;
+            };
+            let work = out.len();
+            self.pool.for_each_chunk(out, len, work, |_, expert, out| {
+                let source = Mxfp4Source::Split {
+                    blocks: slice(blocks.bytes(), expert, rows * cols / 2),
+                    scales: slice(scales.bytes(), expert, rows * cols / 32),
+                };
+                pack_mxfp4(source, rows, cols, out).expect(CHECKED);
+                blocks.release(expert..expert + 1, num_experts);
+                scales.release(expert..expert + 1, num_experts);
+            });
         })
     }
 

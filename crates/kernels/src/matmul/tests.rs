@@ -4,27 +4,53 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::mxfp4::BLOCK;
-use crate::q8::{Q8RowsMut, quantize_q8, stored_position};
+use crate::activations::{Q8RowsMut, quantize_q8, quantize_q16};
+use crate::float::FloatType;
+use crate::mxfp4::{BLOCK, Mxfp4Source, pack_mxfp4};
+use crate::q8::{Q8Source, pack_q8};
 use crate::testing::{Rng, assert_close, assert_same_bits};
 
-/// The four products.
-#[derive(Clone, Copy, Debug)]
+/// The products.
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Op {
-    Bf16,
-    Bf16Transposed,
+    Float(FloatType),
+    Transposed(FloatType),
     Mxfp4,
+    Q8,
     Q8Mxfp4,
+    Q16Q8,
 }
 
-const OPS: [Op; 4] = [Op::Bf16, Op::Bf16Transposed, Op::Mxfp4, Op::Q8Mxfp4];
+const OPS: [Op; 10] = [
+    Op::Float(FloatType::Bf16),
+    Op::Float(FloatType::F16),
+    Op::Float(FloatType::F32),
+    Op::Transposed(FloatType::Bf16),
+    Op::Transposed(FloatType::F16),
+    Op::Transposed(FloatType::F32),
+    Op::Mxfp4,
+    Op::Q8,
+    Op::Q8Mxfp4,
+    Op::Q16Q8,
+];
+
+/// Those of integers, which are the same bits on every instruction set.
+const INTEGER_OPS: [Op; 2] = [Op::Q8Mxfp4, Op::Q16Q8];
 
 impl Op {
     /// What the number of inputs must be a multiple of.
     fn granularity(self) -> usize {
         match self {
-            Self::Bf16 | Self::Bf16Transposed => 1,
-            Self::Mxfp4 | Self::Q8Mxfp4 => BLOCK,
+            Self::Float(_) | Self::Transposed(_) => 1,
+            _ => BLOCK,
+        }
+    }
+
+    /// What the outputs may be split at multiples of.
+    fn output_granularity(self) -> usize {
+        match self {
+            Self::Float(_) | Self::Transposed(_) => 1,
+            _ => GROUP,
         }
     }
 }
@@ -34,18 +60,31 @@ struct Weights {
     op: Op,
     outputs: usize,
     inputs: usize,
-    /// bf16, or MXFP4 codes.
+    /// As files have them: floats, MXFP4 codes or the blocks of Q8_0.
     bytes: Vec<u8>,
+    /// Of MXFP4.
     scales: Vec<u8>,
+    packed: Vec<u8>,
 }
 
 impl Weights {
     fn random(op: Op, outputs: usize, inputs: usize, rng: &mut Rng) -> Self {
         let count = outputs * inputs;
         let (bytes, scales) = match op {
-            Op::Bf16 | Op::Bf16Transposed => {
-                let halves = (0..count).map(|_| (rng.uniform(-1.0, 1.0).to_bits() >> 16) as u16);
-                (halves.flat_map(u16::to_le_bytes).collect(), Vec::new())
+            Op::Float(float_type) | Op::Transposed(float_type) => {
+                let mut bytes = Vec::new();
+                for _ in 0..count {
+                    let weight = rng.uniform(-1.0, 1.0);
+                    match float_type {
+                        FloatType::Bf16 => bytes.extend(&weight.to_le_bytes()[2..]),
+                        FloatType::F16 => {
+                            let half = scalar::f32_to_f16_saturating(weight);
+                            bytes.extend(half.to_le_bytes());
+                        }
+                        FloatType::F32 => bytes.extend(weight.to_le_bytes()),
+                    }
+                }
+                (bytes, Vec::new())
             }
             Op::Mxfp4 | Op::Q8Mxfp4 => {
                 let scales = (0..count / BLOCK)
@@ -53,13 +92,48 @@ impl Weights {
                     .collect();
                 (rng.bytes(count / 2), scales)
             }
+            Op::Q8 | Op::Q16Q8 => {
+                let mut bytes = Vec::new();
+                for _ in 0..count / BLOCK {
+                    let scale = scalar::f32_to_f16_saturating(rng.uniform(0.001, 0.01));
+                    bytes.extend(scale.to_le_bytes());
+                    bytes.extend(rng.bytes(BLOCK));
+                }
+                (bytes, Vec::new())
+            }
         };
-        Self {
+        Self::new(op, outputs, inputs, bytes, scales)
+    }
+
+    fn new(op: Op, outputs: usize, inputs: usize, bytes: Vec<u8>, scales: Vec<u8>) -> Self {
+        let mut weights = Self {
             op,
             outputs,
             inputs,
             bytes,
             scales,
+            packed: Vec::new(),
+        };
+        weights.pack();
+        weights
+    }
+
+    fn pack(&mut self) {
+        let (rows, cols) = (self.outputs, self.inputs);
+        match self.op {
+            Op::Float(_) | Op::Transposed(_) => {}
+            Op::Mxfp4 | Op::Q8Mxfp4 => {
+                self.packed = vec![0; Mxfp4Matrix::num_bytes(rows, cols).unwrap()];
+                let source = Mxfp4Source::Split {
+                    blocks: &self.bytes,
+                    scales: &self.scales,
+                };
+                pack_mxfp4(source, rows, cols, &mut self.packed).unwrap();
+            }
+            Op::Q8 | Op::Q16Q8 => {
+                self.packed = vec![0; Q8Matrix::num_bytes(rows, cols).unwrap()];
+                pack_q8(Q8Source::Gguf(&self.bytes), rows, cols, &mut self.packed).unwrap();
+            }
         }
     }
 
@@ -67,14 +141,18 @@ impl Weights {
     fn at(&self, output: usize, input: usize) -> f64 {
         const VALUES: [f64; 8] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
         let i = match self.op {
-            Op::Bf16Transposed => input * self.outputs + output,
+            Op::Transposed(_) => input * self.outputs + output,
             _ => output * self.inputs + input,
         };
+        let half = |at: usize| u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]]);
         match self.op {
-            Op::Bf16 | Op::Bf16Transposed => {
-                let half = [self.bytes[2 * i], self.bytes[2 * i + 1]];
-                f64::from(f32::from_bits(u32::from(u16::from_le_bytes(half)) << 16))
-            }
+            Op::Float(float_type) | Op::Transposed(float_type) => f64::from(match float_type {
+                FloatType::Bf16 => f32::from_bits(u32::from(half(2 * i)) << 16),
+                FloatType::F16 => scalar::f16_to_f32(half(2 * i)),
+                FloatType::F32 => {
+                    f32::from_le_bytes(self.bytes[4 * i..4 * i + 4].try_into().unwrap())
+                }
+            }),
             Op::Mxfp4 | Op::Q8Mxfp4 => {
                 let byte = self.bytes[i / 2];
                 let code = if i % 2 == 0 { byte & 0xf } else { byte >> 4 };
@@ -84,35 +162,69 @@ impl Weights {
                     s => sign * VALUES[usize::from(code % 8)] * 2f64.powi(i32::from(s) - 127),
                 }
             }
+            Op::Q8 | Op::Q16Q8 => {
+                let block = i / BLOCK * (2 + BLOCK);
+                let value = self.bytes[block + 2 + i % BLOCK].cast_signed();
+                f64::from(value) * f64::from(scalar::f16_to_f32(half(block)))
+            }
         }
     }
 
+    /// The product `[n, outputs.len()]`.
     fn multiply(&self, isa: Isa, outputs: Range<usize>, x: &[f32]) -> Vec<f32> {
         let n = x.len() / self.inputs;
-        // Garbage, to see that all of it is overwritten.
-        let mut out = vec![f32::NAN; outputs.len() * n];
+        // Garbage, to see that all of it is overwritten; and a column on either side, to see that
+        // nothing else is.
+        let width = outputs.len() + 2;
+        let mut out = vec![f32::NAN; n * width];
+        let (_, columns) = ColumnsMut::new(&mut out, width).split_at(1);
+        let (columns, _) = columns.split_at(outputs.len());
         let (rows, cols) = match self.op {
-            Op::Bf16Transposed => (self.inputs, self.outputs),
+            Op::Transposed(_) => (self.inputs, self.outputs),
             _ => (self.outputs, self.inputs),
         };
-        let bf16 = || Bf16Matrix::new(&self.bytes, rows, cols).unwrap();
-        let mxfp4 = || Mxfp4Matrix::new(&self.bytes, &self.scales, rows, cols).unwrap();
+        let mxfp4 = || Mxfp4Matrix::new(&self.packed, rows, cols).unwrap();
+        let q8 = || Q8Matrix::new(&self.packed, rows, cols).unwrap();
         match self.op {
-            Op::Bf16 => matmul_f32_bf16(isa, bf16(), outputs, x, &mut out),
-            Op::Bf16Transposed => matmul_f32_bf16_transposed(isa, bf16(), outputs, x, &mut out),
-            Op::Mxfp4 => matmul_f32_mxfp4(isa, mxfp4(), outputs, x, &mut out),
+            Op::Float(float_type) => {
+                let w = FloatMatrix::new(&self.bytes, float_type, rows, cols).unwrap();
+                matmul_f32_float(isa, w, outputs, x, columns);
+            }
+            Op::Transposed(float_type) => {
+                let w = FloatMatrix::new(&self.bytes, float_type, rows, cols).unwrap();
+                matmul_f32_float_transposed(isa, w, outputs, x, columns);
+            }
+            Op::Mxfp4 => matmul_f32_mxfp4(isa, mxfp4(), outputs, x, columns),
+            Op::Q8 => matmul_f32_q8(isa, q8(), outputs, x, columns),
             Op::Q8Mxfp4 => {
-                let q8 = Quantised::new(isa, x, self.inputs);
-                matmul_q8_mxfp4(isa, mxfp4(), outputs, q8.view(), &mut out);
+                let x = Quantised8::new(isa, x, self.inputs);
+                matmul_q8_mxfp4(isa, mxfp4(), outputs, x.view(), columns);
+            }
+            Op::Q16Q8 => {
+                let (values, scales) = quantise16(isa, x, self.inputs);
+                let x = Q16Rows::new(&values, &scales, self.inputs).unwrap();
+                matmul_q16_q8(isa, q8(), outputs, x, columns);
             }
         }
-        out
+        let rows = out.chunks_exact(width);
+        assert!(
+            rows.clone()
+                .all(|row| row[0].is_nan() && row[width - 1].is_nan())
+        );
+        rows.flat_map(|row| &row[1..width - 1]).copied().collect()
     }
 
     /// The activations as the product sees them.
     fn seen(&self, x: &[f32]) -> Vec<f64> {
         match self.op {
-            Op::Q8Mxfp4 => Quantised::new(Isa::Scalar, x, self.inputs).dequantised(),
+            Op::Q8Mxfp4 => Quantised8::new(Isa::Scalar, x, self.inputs).dequantised(),
+            Op::Q16Q8 => {
+                let (values, scales) = quantise16(Isa::Scalar, x, self.inputs);
+                let values = values.iter().enumerate();
+                values
+                    .map(|(i, value)| f64::from(*value) * f64::from(scales[i / BLOCK]))
+                    .collect()
+            }
             _ => x.iter().copied().map(f64::from).collect(),
         }
     }
@@ -136,41 +248,55 @@ impl Weights {
                     self.inputs,
                     isa.name()
                 );
-                assert_close(out[output * n + j], sum, 1e-6 * size, &what);
+                assert_close(out[j * self.outputs + output], sum, 1e-6 * size, &what);
             }
         }
     }
 
     /// Each activation row alone, and each split of the outputs, against all at once.
     fn check_invariance(&self, isa: Isa, x: &[f32], split: usize) {
-        let n = x.len() / self.inputs;
         let whole = self.multiply(isa, 0..self.outputs, x);
-        for (j, row) in x.chunks_exact(self.inputs).enumerate() {
-            let alone = self.multiply(isa, 0..self.outputs, row);
-            let column: Vec<f32> = whole.iter().skip(j).step_by(n).copied().collect();
-            let what = format!("{:?} on {}: row {j} of {n} and alone", self.op, isa.name());
-            assert_same_bits(&column, &alone, &what);
+        let rows = whole.chunks_exact(self.outputs);
+        for (j, (x, row)) in x.chunks_exact(self.inputs).zip(rows).enumerate() {
+            let alone = self.multiply(isa, 0..self.outputs, x);
+            let what = format!("{:?} on {}: row {j} and alone", self.op, isa.name());
+            assert_same_bits(row, &alone, &what);
         }
-        let mut parts = self.multiply(isa, 0..split, x);
-        parts.extend(self.multiply(isa, split..self.outputs, x));
-        let what = format!(
-            "{:?} on {}: split at {split} and whole",
-            self.op,
-            isa.name()
+        let split = split.next_multiple_of(self.op.output_granularity());
+        let split = split.min(self.outputs);
+        let left = self.multiply(isa, 0..split, x);
+        let right = self.multiply(isa, split..self.outputs, x);
+        for (j, row) in whole.chunks_exact(self.outputs).enumerate() {
+            let parts = [
+                &left[j * split..(j + 1) * split],
+                &right[j * (self.outputs - split)..(j + 1) * (self.outputs - split)],
+            ];
+            let what = format!("{:?} on {}: split at {split}", self.op, isa.name());
+            assert_same_bits(&parts.concat(), row, &what);
+        }
+    }
+
+    /// The scalar oracle, bit for bit.
+    fn check_against_scalar(&self, isa: Isa, x: &[f32]) {
+        let expected = self.multiply(Isa::Scalar, 0..self.outputs, x);
+        let actual = self.multiply(isa, 0..self.outputs, x);
+        assert_same_bits(
+            &actual,
+            &expected,
+            &format!("{:?} on {}", self.op, isa.name()),
         );
-        assert_same_bits(&parts, &whole, &what);
     }
 }
 
 /// Buffers for [`Q8Rows`].
-struct Quantised {
+struct Quantised8 {
     values: Vec<i8>,
     scales: Vec<f32>,
     corrections: Vec<i32>,
     cols: usize,
 }
 
-impl Quantised {
+impl Quantised8 {
     fn new(isa: Isa, x: &[f32], cols: usize) -> Self {
         let blocks = x.len() / BLOCK;
         let (mut values, mut scales, mut corrections) =
@@ -190,21 +316,24 @@ impl Quantised {
     }
 
     fn dequantised(&self) -> Vec<f64> {
-        (0..self.values.len())
-            .map(|i| {
-                let (row, c) = (i / self.cols, i % self.cols);
-                let value = self.values[row * self.cols + stored_position(c, self.cols)];
-                f64::from(value) * f64::from(self.scales[i / BLOCK])
-            })
+        let values = self.values.iter().enumerate();
+        values
+            .map(|(i, value)| f64::from(*value) * f64::from(self.scales[i / BLOCK]))
             .collect()
     }
+}
+
+fn quantise16(isa: Isa, x: &[f32], cols: usize) -> (Vec<i16>, Vec<f32>) {
+    let (mut values, mut scales) = (vec![0; x.len()], vec![0.0; x.len() / BLOCK]);
+    quantize_q16(isa, x, cols, &mut values, &mut scales);
+    (values, scales)
 }
 
 #[test]
 fn products_agree_with_f64() {
     let mut rng = Rng::new(1);
     // Rows and columns around the sizes of tiles, panels and chunks.
-    let rows = [1, 3, 4, 5, 9];
+    let rows = [1, 3, 4, 5, 9, 16];
     let columns = [1, 7, 8, 31, 33, 511, 520, 1025];
     let blocks = [1, 2, 3, 16, 17, 33, 129, 131];
     for op in OPS {
@@ -217,7 +346,7 @@ fn products_agree_with_f64() {
             for outputs in rows {
                 let inputs = length * op.granularity();
                 let weights = Weights::random(op, outputs, inputs, &mut rng);
-                let n = [1, 2, 3, 4, 7][(i + outputs) % 5];
+                let n = [1, 2, 3, 4, 5, 7][(i + outputs) % 6];
                 let x = rng.activations(n * inputs);
                 for isa in Isa::available() {
                     weights.check_against_f64(isa, &x);
@@ -256,20 +385,64 @@ fn batching_and_splitting_change_no_bit() {
 }
 
 #[test]
+fn integer_products_are_the_same_bits_on_every_instruction_set() {
+    let mut rng = Rng::new(8);
+    for op in INTEGER_OPS {
+        for (outputs, inputs) in [(1, 32), (8, 64), (21, 608), (13, 2880)] {
+            let weights = Weights::random(op, outputs, inputs, &mut rng);
+            let mut x = rng.activations(7 * inputs);
+            // The largest products: every value at its limit.
+            x[..inputs].fill(-1.0);
+            for isa in Isa::available() {
+                weights.check_against_scalar(isa, &x);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_largest_integers_do_not_overflow() {
+    for op in INTEGER_OPS {
+        let (outputs, inputs) = (8, 96);
+        let weights = match op {
+            // All codes are -6, or +6.
+            Op::Q8Mxfp4 => [0xff, 0x77].map(|byte| {
+                let (bytes, scales) = (vec![byte; outputs * inputs / 2], vec![127; 24]);
+                Weights::new(op, outputs, inputs, bytes, scales)
+            }),
+            _ => [0x80, 0x7f].map(|byte| {
+                let one = scalar::f32_to_f16_saturating(1.0).to_le_bytes();
+                let block = [&one[..], &[byte; BLOCK]].concat();
+                Weights::new(op, outputs, inputs, block.repeat(24), Vec::new())
+            }),
+        };
+        for weights in weights {
+            for sign in [1.0, -1.0] {
+                for isa in Isa::available() {
+                    weights.check_against_f64(isa, &[sign; 96]);
+                    weights.check_against_scalar(isa, &[sign; 96]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn negative_zero_sums_keep_their_sign_in_every_batch() {
     for op in OPS {
-        // bf16 -0, or MXFP4 code 8.
-        let bytes = match op {
-            Op::Bf16 | Op::Bf16Transposed => [0, 0x80].repeat(5 * 64),
-            Op::Mxfp4 | Op::Q8Mxfp4 => vec![0x88; 5 * 32],
+        // Floats -0, MXFP4 code 8, or Q8 values of 0 with a negative scale.
+        let (bytes, scales) = match op {
+            Op::Float(FloatType::F32) | Op::Transposed(FloatType::F32) => {
+                ((-0f32).to_le_bytes().repeat(5 * 64), Vec::new())
+            }
+            Op::Float(_) | Op::Transposed(_) => ([0, 0x80].repeat(5 * 64), Vec::new()),
+            Op::Mxfp4 | Op::Q8Mxfp4 => (vec![0x88; 5 * 32], vec![127; 10]),
+            Op::Q8 | Op::Q16Q8 => {
+                let block = [&[0, 0xbc][..], &[0; BLOCK]].concat();
+                (block.repeat(10), Vec::new())
+            }
         };
-        let weights = Weights {
-            op,
-            outputs: 5,
-            inputs: 64,
-            bytes,
-            scales: vec![127; 10],
-        };
+        let weights = Weights::new(op, 5, 64, bytes, scales);
         for isa in Isa::available() {
             weights.check_invariance(isa, &[1.0; 4 * 64], 2);
         }
@@ -290,19 +463,13 @@ fn every_code_at_every_scale_is_its_value() {
     let mut x = vec![0.0; BLOCK * BLOCK];
     (0..BLOCK).for_each(|i| x[i * BLOCK + i] = 1.0);
 
-    let mut weights = Weights {
-        op: Op::Mxfp4,
-        outputs,
-        inputs,
-        bytes,
-        scales,
-    };
+    let mut weights = Weights::new(Op::Mxfp4, outputs, inputs, bytes, scales);
     for op in [Op::Mxfp4, Op::Q8Mxfp4] {
         weights.op = op;
         for isa in Isa::available() {
             let all = weights.multiply(isa, 0..outputs, &x);
             for row in 0..outputs {
-                let actual = all[row * BLOCK + position(row)];
+                let actual = all[position(row) * outputs + row];
                 let exact = weights.at(row, position(row));
                 let what = format!(
                     "{op:?} on {}: code {} scale {}",
@@ -344,7 +511,7 @@ fn nan_and_infinity_reach_only_what_depends_on_them() {
                 x[2 * 96 + 40] = bad;
                 let out = weights.multiply(isa, 0..6, &x);
                 for (i, (out, good)) in out.iter().zip(&good).enumerate() {
-                    if i % 4 == 2 {
+                    if i / 6 == 2 {
                         // A zero weight makes NaN of infinity, another one passes it on.
                         assert!(!out.is_finite(), "{op:?} on {}: {out}", isa.name());
                     } else {
@@ -359,20 +526,20 @@ fn nan_and_infinity_reach_only_what_depends_on_them() {
 #[test]
 fn a_nan_scale_spoils_its_row_only() {
     let mut rng = Rng::new(5);
-    for op in [Op::Mxfp4, Op::Q8Mxfp4] {
-        // 5 rows of 3 blocks: the last block has no partner.
+    for op in [Op::Mxfp4, Op::Q8, Op::Q8Mxfp4, Op::Q16Q8] {
+        // 5 rows of 3 blocks.
         for bad in 0..15 {
             let mut weights = Weights::random(op, 5, 96, &mut rng);
-            weights.scales[bad] = 255;
+            match weights.scales.get_mut(bad) {
+                Some(scale) => *scale = 255,
+                None => weights.bytes[bad * (2 + BLOCK) + 1] = 0x7e,
+            }
+            weights.pack();
             let x = rng.activations(2 * 96);
             for isa in Isa::available() {
                 let out = weights.multiply(isa, 0..5, &x);
-                for (row, out) in out.chunks_exact(2).enumerate() {
-                    assert!(
-                        out.iter().all(|y| y.is_nan() == (row == bad / 3)),
-                        "{}",
-                        isa.name()
-                    );
+                for (i, y) in out.iter().enumerate() {
+                    assert_eq!(y.is_nan(), i % 5 == bad / 3, "{op:?} on {}", isa.name());
                 }
             }
         }
@@ -386,45 +553,60 @@ fn nothing_to_do_is_fine() {
         let weights = Weights::random(op, 6, 64, &mut rng);
         for isa in Isa::available() {
             assert!(weights.multiply(isa, 0..6, &[]).is_empty());
-            assert!(weights.multiply(isa, 6..6, &[1.0; 128]).is_empty());
+            let none = if op.granularity() == 1 { 3..3 } else { 0..0 };
+            assert!(weights.multiply(isa, none, &[1.0; 128]).is_empty());
         }
     }
 }
 
-fn bf16_of_ones() -> Vec<u8> {
-    [0x80, 0x3f].repeat(6)
+fn bf16_of_ones(rows: usize, cols: usize) -> FloatMatrix<'static> {
+    const BYTES: [u8; 12] = [
+        0x80, 0x3f, 0x80, 0x3f, 0x80, 0x3f, 0x80, 0x3f, 0x80, 0x3f, 0x80, 0x3f,
+    ];
+    FloatMatrix::new(&BYTES, FloatType::Bf16, rows, cols).unwrap()
 }
 
 #[test]
 #[should_panic(expected = "outputs 1..3 of a matrix that has 2")]
 fn too_many_rows_panic() {
-    let bytes = bf16_of_ones();
-    let w = Bf16Matrix::new(&bytes, 2, 3).unwrap();
-    matmul_f32_bf16(Isa::detect(), w, 1..3, &[0.0; 3], &mut [0.0; 2]);
+    let out = &mut [0.0; 2];
+    let out = ColumnsMut::new(out, 2);
+    matmul_f32_float(Isa::detect(), bf16_of_ones(2, 3), 1..3, &[0.0; 3], out);
 }
 
 #[test]
 #[should_panic(expected = "4 activations are no whole number of rows of 3")]
 fn ragged_activations_panic() {
-    let bytes = bf16_of_ones();
-    let w = Bf16Matrix::new(&bytes, 2, 3).unwrap();
-    matmul_f32_bf16(Isa::detect(), w, 0..2, &[0.0; 4], &mut [0.0; 2]);
+    let out = &mut [0.0; 2];
+    let out = ColumnsMut::new(out, 2);
+    matmul_f32_float(Isa::detect(), bf16_of_ones(2, 3), 0..2, &[0.0; 4], out);
 }
 
 #[test]
-#[should_panic(expected = "the output must be [2, 1]")]
+#[should_panic(expected = "the output must be [1, 2], it is [1, 1]")]
 fn a_short_output_panics() {
-    let bytes = bf16_of_ones();
-    let w = Bf16Matrix::new(&bytes, 3, 2).unwrap();
-    matmul_f32_bf16_transposed(Isa::detect(), w, 0..2, &[0.0; 3], &mut [0.0; 1]);
+    let out = &mut [0.0; 1];
+    let out = ColumnsMut::new(out, 1);
+    matmul_f32_float_transposed(Isa::detect(), bf16_of_ones(3, 2), 0..2, &[0.0; 3], out);
 }
 
 #[test]
 #[should_panic(expected = "columns of the activations against the weights")]
 fn other_columns_panic() {
-    let q8 = Quantised::new(Isa::Scalar, &[0.0; 32], 32);
-    let w = Mxfp4Matrix::new(&[0; 32], &[0; 2], 1, 64).unwrap();
-    matmul_q8_mxfp4(Isa::detect(), w, 0..1, q8.view(), &mut [0.0; 1]);
+    let x = Quantised8::new(Isa::Scalar, &[0.0; 32], 32);
+    let packed = vec![0; Mxfp4Matrix::num_bytes(1, 64).unwrap()];
+    let w = Mxfp4Matrix::new(&packed, 1, 64).unwrap();
+    let out = &mut [0.0; 1];
+    matmul_q8_mxfp4(Isa::detect(), w, 0..1, x.view(), ColumnsMut::new(out, 1));
+}
+
+#[test]
+#[should_panic(expected = "rows 4..8 are no whole groups of 8 rows")]
+fn part_of_a_group_panics() {
+    let packed = vec![0; Q8Matrix::num_bytes(16, 32).unwrap()];
+    let w = Q8Matrix::new(&packed, 16, 32).unwrap();
+    let out = &mut [0.0; 4];
+    matmul_f32_q8(Isa::detect(), w, 4..8, &[0.0; 32], ColumnsMut::new(out, 4));
 }
 
 proptest! {
@@ -453,7 +635,10 @@ proptest! {
         let x = rng.activations(n * inputs);
         for isa in Isa::available() {
             weights.check_against_f64(isa, &x);
-            weights.check_invariance(isa, &x, split.min(outputs));
+            weights.check_invariance(isa, &x, split);
+            if INTEGER_OPS.contains(&op) {
+                weights.check_against_scalar(isa, &x);
+            }
         }
     }
 
@@ -467,13 +652,16 @@ proptest! {
     ) {
         let mut rng = Rng::new(seed);
         let count = outputs * blocks * BLOCK;
-        let weights = Weights {
-            op,
-            outputs,
-            inputs: blocks * BLOCK,
-            bytes: rng.bytes(if op.granularity() == 1 { 2 * count } else { count / 2 }),
-            scales: rng.bytes(count / BLOCK),
+        let size = match op {
+            Op::Float(float_type) | Op::Transposed(float_type) => count * float_type.num_bytes(),
+            Op::Mxfp4 | Op::Q8Mxfp4 => count / 2,
+            Op::Q8 | Op::Q16Q8 => count / BLOCK * (2 + BLOCK),
         };
+        let scales = match op {
+            Op::Mxfp4 | Op::Q8Mxfp4 => rng.bytes(count / BLOCK),
+            _ => Vec::new(),
+        };
+        let weights = Weights::new(op, outputs, blocks * BLOCK, rng.bytes(size), scales);
         let x: Vec<f32> = (0..n * weights.inputs).map(|_| rng.any_f32()).collect();
         for isa in Isa::available() {
             prop_assert_eq!(weights.multiply(isa, 0..outputs, &x).len(), outputs * n);

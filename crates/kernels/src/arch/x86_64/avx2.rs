@@ -11,26 +11,28 @@
 
 use std::ops::Range;
 
-use crate::bf16::Bf16Matrix;
+use crate::activations::{Q8Rows, Q16Rows};
+use crate::columns::ColumnsMut;
+use crate::float::{FloatMatrix, FloatType};
 use crate::isa::Avx2;
 use crate::mxfp4::Mxfp4Matrix;
-use crate::q8::Q8Rows;
+use crate::q8::Q8Matrix;
 
 mod attention;
 mod convert;
 mod elementwise;
 mod exp;
 mod matmul_f32;
-mod matmul_q8;
+mod matmul_group;
 mod matmul_transposed;
 mod quantize;
 mod vector;
 
 /// The lengths have been checked by the public functions of the same names.
 impl Avx2 {
-    pub(crate) fn bf16_to_f32(self, bytes: &[u8], out: &mut [f32]) {
+    pub(crate) fn floats_to_f32(self, float_type: FloatType, bytes: &[u8], out: &mut [f32]) {
         // SAFETY: `self` proves that the processor has the instructions.
-        unsafe { convert::bf16_to_f32(bytes, out) };
+        unsafe { convert::floats_to_f32(float_type, bytes, out) };
     }
 
     pub(crate) fn f32_to_f16(self, x: &[f32], out: &mut [u16]) {
@@ -47,6 +49,11 @@ impl Avx2 {
     ) {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { quantize::quantize_q8_row(x, values, scales, corrections) };
+    }
+
+    pub(crate) fn quantize_q16(self, x: &[f32], values: &mut [i16], scales: &mut [f32]) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { quantize::quantize_q16(x, values, scales) };
     }
 
     pub(crate) fn dot_f32(self, a: &[f32], b: &[f32]) -> f32 {
@@ -89,26 +96,26 @@ impl Avx2 {
         unsafe { elementwise::swiglu(gate_up, alpha, limit, out) };
     }
 
-    pub(crate) fn matmul_f32_bf16(
+    pub(crate) fn matmul_f32_float(
         self,
-        w: Bf16Matrix<'_>,
+        w: FloatMatrix<'_>,
         rows: Range<usize>,
         x: &[f32],
-        out: &mut [f32],
+        out: ColumnsMut<'_>,
     ) {
         // SAFETY: `self` proves that the processor has the instructions.
-        unsafe { matmul_f32::matmul_f32_bf16(w, rows, x, out) };
+        unsafe { matmul_f32::matmul_f32_float(w, rows, x, out) };
     }
 
-    pub(crate) fn matmul_f32_bf16_transposed(
+    pub(crate) fn matmul_f32_float_transposed(
         self,
-        w: Bf16Matrix<'_>,
+        w: FloatMatrix<'_>,
         cols: Range<usize>,
         x: &[f32],
-        out: &mut [f32],
+        out: ColumnsMut<'_>,
     ) {
         // SAFETY: `self` proves that the processor has the instructions.
-        unsafe { matmul_transposed::matmul_f32_bf16_transposed(w, cols, x, out) };
+        unsafe { matmul_transposed::matmul_f32_float_transposed(w, cols, x, out) };
     }
 
     pub(crate) fn matmul_f32_mxfp4(
@@ -116,10 +123,21 @@ impl Avx2 {
         w: Mxfp4Matrix<'_>,
         rows: Range<usize>,
         x: &[f32],
-        out: &mut [f32],
+        out: ColumnsMut<'_>,
     ) {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { matmul_f32::matmul_f32_mxfp4(w, rows, x, out) };
+    }
+
+    pub(crate) fn matmul_f32_q8(
+        self,
+        w: Q8Matrix<'_>,
+        rows: Range<usize>,
+        x: &[f32],
+        out: ColumnsMut<'_>,
+    ) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { matmul_f32::matmul_f32_q8(w, rows, x, out) };
     }
 
     pub(crate) fn matmul_q8_mxfp4(
@@ -127,9 +145,20 @@ impl Avx2 {
         w: Mxfp4Matrix<'_>,
         rows: Range<usize>,
         x: Q8Rows<'_>,
-        out: &mut [f32],
+        out: ColumnsMut<'_>,
     ) {
         // SAFETY: `self` proves that the processor has the instructions.
-        unsafe { matmul_q8::matmul_q8_mxfp4(w, rows, x, out) };
+        unsafe { matmul_group::matmul_q8_mxfp4(w, rows, x, out) };
+    }
+
+    pub(crate) fn matmul_q16_q8(
+        self,
+        w: Q8Matrix<'_>,
+        rows: Range<usize>,
+        x: Q16Rows<'_>,
+        out: ColumnsMut<'_>,
+    ) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { matmul_group::matmul_q16_q8(w, rows, x, out) };
     }
 }

@@ -1,18 +1,32 @@
-//! Conversions between `f32` and the 16-bit formats.
+//! Conversions between `f32` and the types of files and of the KV cache.
 
 use std::arch::x86_64::*;
 
-use super::vector::{LANES, load, load_bf16, padded, store, store_u16};
+use super::vector::{
+    LANES, load, load_bf16, load_f16_bytes, load_f32_bytes, padded, store, store_u16,
+};
+use crate::float::FloatType;
 
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn bf16_to_f32(bytes: &[u8], out: &mut [f32]) {
-    let (chunks, tail) = bytes.as_chunks::<{ 2 * LANES }>();
+pub(super) fn floats_to_f32(float_type: FloatType, bytes: &[u8], out: &mut [f32]) {
+    match float_type {
+        FloatType::Bf16 => widen(bytes, out, |bytes| load_bf16(bytes)),
+        FloatType::F16 => widen(bytes, out, |bytes| load_f16_bytes(bytes)),
+        FloatType::F32 => widen(bytes, out, |bytes| load_f32_bytes(bytes)),
+    }
+}
+
+/// Widens numbers of any type that `load` turns into a register.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn widen<const L: usize>(bytes: &[u8], out: &mut [f32], load: impl Fn(&[u8; L]) -> __m256) {
+    let (chunks, tail) = bytes.as_chunks::<L>();
     let (out_chunks, out_tail) = out.as_chunks_mut::<LANES>();
     for (bytes, out) in chunks.iter().zip(out_chunks) {
-        store(out, load_bf16(bytes));
+        store(out, load(bytes));
     }
     let mut last = [0.0; LANES];
-    store(&mut last, load_bf16(&padded(tail)));
+    store(&mut last, load(&padded(tail)));
     out_tail.copy_from_slice(&last[..out_tail.len()]);
 }
 

@@ -64,6 +64,14 @@ pub(super) fn load_u8x16(a: &[u8; 16]) -> __m128i {
     unsafe { _mm_loadu_si128(a.as_ptr().cast()) }
 }
 
+/// Eight bytes in the lower half.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn load_u8x8(a: &[u8; 8]) -> __m128i {
+    // SAFETY: `a` is 8 readable bytes; the load needs no alignment.
+    unsafe { _mm_loadl_epi64(a.as_ptr().cast()) }
+}
+
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn load_i8x16(a: &[i8; 16]) -> __m128i {
@@ -73,28 +81,21 @@ pub(super) fn load_i8x16(a: &[i8; 16]) -> __m128i {
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn store_i8x16(a: &mut [i8; 16], v: __m128i) {
-    // SAFETY: `a` is 16 writable bytes; the store needs no alignment.
-    unsafe { _mm_storeu_si128(a.as_mut_ptr().cast(), v) }
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn load_u8x32(a: &[u8; 32]) -> __m256i {
-    // SAFETY: `a` is 32 readable bytes; the load needs no alignment.
-    unsafe { _mm256_loadu_si256(a.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn store_u8x32(a: &mut [u8; 32], v: __m256i) {
+pub(super) fn store_i8x32(a: &mut [i8; 32], v: __m256i) {
     // SAFETY: `a` is 32 writable bytes; the store needs no alignment.
     unsafe { _mm256_storeu_si256(a.as_mut_ptr().cast(), v) }
 }
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn load_i8x32(a: &[i8; 32]) -> __m256i {
+pub(super) fn store_i16x16(a: &mut [i16; 16], v: __m256i) {
+    // SAFETY: `a` is 32 writable bytes; the store needs no alignment.
+    unsafe { _mm256_storeu_si256(a.as_mut_ptr().cast(), v) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn load_u8x32(a: &[u8; 32]) -> __m256i {
     // SAFETY: `a` is 32 readable bytes; the load needs no alignment.
     unsafe { _mm256_loadu_si256(a.as_ptr().cast()) }
 }
@@ -113,6 +114,20 @@ pub(super) fn load_bf16(bytes: &[u8; 16]) -> __m256 {
 pub(super) fn load_f16(a: &[u16; 8]) -> __m256 {
     // SAFETY: `a` is 16 readable bytes; the load needs no alignment.
     _mm256_cvtph_ps(unsafe { _mm_loadu_si128(a.as_ptr().cast()) })
+}
+
+/// Eight little-endian f16, widened.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn load_f16_bytes(bytes: &[u8; 16]) -> __m256 {
+    _mm256_cvtph_ps(load_u8x16(bytes))
+}
+
+/// Eight little-endian f32.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn load_f32_bytes(bytes: &[u8; 32]) -> __m256 {
+    _mm256_castsi256_ps(load_u8x32(bytes))
 }
 
 /// Eight f16 in the integer register that the conversion makes.
@@ -170,14 +185,14 @@ pub(super) fn max(v: __m256) -> f32 {
     _mm_cvtss_f32(_mm_max_ss(v, _mm_movehdup_ps(v)))
 }
 
-/// Adds four sums to column `j` of `out` `[up to 4, n]`.
+/// Four elements to add to `out[..4]`, or to as many as there are.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn add_column(sums: __m128, out: &mut [f32], n: usize, j: usize) {
+pub(super) fn add_four(sums: __m128, out: &mut [f32]) {
     let mut four = [0.0; 4];
     // SAFETY: `four` is 16 writable bytes; the store needs no alignment.
     unsafe { _mm_storeu_ps(four.as_mut_ptr(), sums) };
-    for (out, sum) in out.chunks_exact_mut(n).zip(four) {
-        out[j] += sum;
+    for (out, sum) in out.iter_mut().zip(four) {
+        *out += sum;
     }
 }
